@@ -35,8 +35,8 @@ _pipes: dict[tuple[int, int], bytes] = {}
 
 _inputs: ContextVar[dict[tuple[int, int], str] | None] = ContextVar("inputs", default=None)
 
-#: Texts that an editor has not saved, by the real paths of their files.
-_unsaved: ContextVar[Mapping[str, bytes]] = ContextVar("unsaved", default={})  # noqa: B039
+#: Texts that an editor has not saved, by the real paths of their files; None without an editor.
+_unsaved: ContextVar[Mapping[str, bytes] | None] = ContextVar("unsaved", default=None)
 
 
 class NotRegularError(OSError):
@@ -56,7 +56,10 @@ def recorded() -> Iterator[Inputs]:
 
 @contextmanager
 def unsaved(texts: Mapping[str, bytes]) -> Iterator[None]:
-    """In the block these texts are read instead of files; they are given by real path."""
+    """In the block these texts are read instead of files; they are given by real path.
+
+    What is open there belongs to the server: a file cannot have it read the editor's messages.
+    """
     token = _unsaved.set(texts)
     try:
         yield
@@ -73,14 +76,20 @@ def record(path: str | Path | int, name: str | Path) -> None:
             inputs[status.st_dev, status.st_ino] = os.fspath(name)
 
 
-def _record_text(path: str | Path) -> None:
-    """Records a file whose text is in an editor; it need not exist yet."""
+def _record_name(path: str | Path) -> None:
+    """Records a file that need not exist: its text is in an editor, or it cannot be read yet."""
     inputs = _inputs.get()
     try:
         record(path, path)
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a NUL in the name
         if inputs is not None:
             inputs[-1, len(inputs)] = os.fspath(path)
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether a name leads to anything; what depends on it is recorded."""
+    _record_name(path)
+    return os.path.exists(path)
 
 
 def read(path: str | Path, most: int = MAX_SIZE) -> bytes:
@@ -89,7 +98,7 @@ def read(path: str | Path, most: int = MAX_SIZE) -> bytes:
     Raises OSError for a file that cannot be read or is larger, NotRegularError for what is neither,
     ValueError for a NUL in the name.
     """
-    pipe = re.fullmatch(_OPENED, os.fspath(path)) is not None
+    pipe = _unsaved.get() is None and re.fullmatch(_OPENED, os.fspath(path)) is not None
     status = os.stat(path) if pipe else None
     if status is None or not stat.S_ISFIFO(status.st_mode):
         with _opened(path, pipe) as stream:
@@ -149,10 +158,14 @@ def _opened(path: str | Path, pipe: bool) -> BinaryIO:
     texts = _unsaved.get()
     text = texts.get(os.path.realpath(path)) if texts else None
     if text is not None:
-        _record_text(path)
+        _record_name(path)
         return io.BytesIO(text)
-    _check(os.stat(path), pipe)
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        _check(os.stat(path), pipe)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except (OSError, ValueError):
+        _record_name(path)
+        raise
     try:
         _check(os.fstat(descriptor), pipe)
         if pipe:  # others may count as regular and wait for data all the same, as /proc/kmsg does

@@ -61,14 +61,17 @@ class Editor:
     async def close(self) -> None:
         """Closes all files."""
         for path in self._texts:
-            self.forget(path)
-            params = lsp.DidCloseTextDocumentParams(self.document(path))
-            self.client.text_document_did_close(params)
+            self.close_file(path)
         end = time.monotonic() + PATIENCE
         while any(self.client.diagnostics.get(path.as_uri(), "?") for path in self._texts):
             assert time.monotonic() < end
             await asyncio.sleep(0.005)
         self._texts.clear()
+
+    def close_file(self, path: Path) -> None:
+        """Closes a file."""
+        self.forget(path)
+        self.client.text_document_did_close(lsp.DidCloseTextDocumentParams(self.document(path)))
 
     def changed_on_disk(self, path: Path) -> None:
         """Says that a file changed on disk."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from xenassign.formats.toml_text import TomlFile, read_toml
@@ -23,6 +24,17 @@ def test_a_name_of_a_file_that_is_no_string_has_no_link(tmp_path: Path) -> None:
     assert _links(path, "host = 5\n") == []
     assert _links(path, "[host]\na = 1\n") == []
     assert _links(path, 'host = [1979-05-27, "xenassign.toml"]\n') == ["xenassign.toml"]
+
+
+def test_a_project_cannot_have_the_server_read_what_the_editor_sends(project: Path) -> None:
+    reading, writing = os.pipe()
+    os.close(writing)
+    (project / "xenassign.toml").write_text(f'host = "/dev/fd/{reading}"\n')
+    files, path = OpenFiles(), os.path.realpath(project / "domu1.dts")
+    files.set_text(path, Path(path).read_text())
+    (line,) = files.analysis(path).errors
+    os.close(reading)
+    assert "a FIFO, not a regular file" in line
 
 
 def _hover(path: Path, text: str, value: str) -> str:

@@ -245,6 +245,51 @@ async def test_a_project_is_checked_at_its_keys(editor: Editor, project: Path, r
             assert any(at == underlined and words in message for at, message in said), said
 
 
+async def test_a_file_that_a_project_names_is_underlined_until_it_is_there(
+    editor: Editor, project: Path, rows: Rows
+) -> None:
+    path, file = project / "xenassign.toml", project / "there"
+    board, marks, tree = (
+        (project / name).read_bytes() for name in ("board.dtb", "domu1.host.dtso", "domu1.dts")
+    )
+    config = b'on_crash = "destroy"\n'
+    domain = 'host = "board.dtb"\n[[domain]]\nname = "net"\ndevice = ["/pl031@9010000"]\n'
+    for text, at, good in (
+        ('host = "there"\n', "host", board),
+        ('[lint]\nhost = "board.dtb"\nhost-overlay = ["there"]\n', "host-overlay", marks),
+        ('[lint]\nbase = "there"\n', "base", tree),
+        (domain + '[lint]\nhost-overlay = "there"\n', "host-overlay", marks),
+        (domain + 'base-cfg = "there"\n', 'host = "board.dtb"', config),
+    ):
+        with rows(text):
+            (shown,) = await editor.open(path, text)
+            assert editor.text(path, shown.range) == at
+            assert f"{file}: No such file" in shown.message
+            file.write_bytes(good)
+            editor.changed_on_disk(file)
+            assert await editor.shown(path) == []
+            file.unlink()
+
+
+async def test_a_file_that_is_open_by_two_names_is_judged_by_its_last_text(
+    editor: Editor, project: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    link = tmp_path_factory.mktemp("links") / "link"
+    link.symlink_to(project)
+    tree, other = project / "domu1.dts", link / "domu1.dts"
+    right = tree.read_text()
+    wrong = right.replace(PATH, PATH.replace("path", "pathh"))
+    assert "XA809" in codes(await editor.open(tree, wrong))
+    editor.forget(tree)
+    assert await editor.open(other, right) == await editor.shown(tree) == []
+    assert "XA809" in codes(await editor.edit(tree, wrong))
+    editor.forget(other)
+    editor.close_file(tree)
+    assert await editor.shown(tree) == await editor.shown(other) == []
+    assert "XA809" in codes(await editor.edit(other, wrong))
+    await editor.open(tree, right)
+
+
 async def test_what_cannot_be_read_is_underlined_where_that_is(
     editor: Editor, project: Path
 ) -> None:

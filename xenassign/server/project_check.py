@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ from xenassign.findings import Finding
 from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.linting.settings import settings_of
 from xenassign.outputs.made import made_of
+from xenassign.reading import is_there
 from xenassign.request.keys import LINT, TOP, mistakes
 
 
@@ -37,19 +39,36 @@ def check_project(path: str) -> ProjectCheck:
         wrong = tuple(Remark(m.at, m.text) for m in mistakes(section, known))
         return ProjectCheck(toml, wrong) if wrong else _planned(toml, path)
     try:
-        settings_of(toml)
+        return ProjectCheck(toml, tuple(_missing(toml)))
     except XenassignError as error:
         return ProjectCheck(toml, (), error.lines)
-    return ProjectCheck(toml, ())
+
+
+def _missing(toml: TomlFile) -> Iterator[Remark]:
+    """The files that the lint is to read, and that are not there. Raises InputError.
+
+    The host of domains is not one of them: it is read for the plan.
+    """
+    settings, section = settings_of(toml), toml.values.get("lint", {})
+    hosts = (settings.host,) if settings.host is not None else ()
+    for key, files in (
+        ("host", hosts),
+        ("host-overlay", settings.overlays),
+        ("base", settings.bases),
+    ):
+        at = ("lint", key) if key in section else (key,)
+        for file in files if key in section or "domain" not in toml.values else ():
+            if not is_there(file):
+                yield Remark(at, f"{file}: No such file; correct {key}, or add the file")
 
 
 def _planned(toml: TomlFile, path: str) -> ProjectCheck:
     """What the plan of the domains says; notes are for the output of ``plan``."""
     try:
+        remarks = [*_missing(toml)]
         made = made_of(path)
     except XenassignError as error:
         return ProjectCheck(toml, (), error.lines)
-    remarks: list[Remark] = []
     errors: list[str] = []
     for refusal in made.refusals:
         if isinstance(refusal, Finding):

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from lsprotocol import types as lsp
+from pygls.exceptions import JsonRpcServerNotInitialized
 from pygls.lsp.server import LanguageServer
 from pygls.uris import to_fs_path
 
@@ -55,8 +56,7 @@ class Service:
         """An editor opened a file."""
         path = _path_of(params.text_document.uri)
         if path is not None:
-            self._uris[path] = params.text_document.uri
-            self.files.set_text(path, params.text_document.text)
+            self._set_text(path, params.text_document.uri, params.text_document.text)
             self.judge_all()  # another domain of theirs may be open now
 
     def changed(self, params: lsp.DidChangeTextDocumentParams) -> None:
@@ -64,17 +64,30 @@ class Service:
         path = _path_of(params.text_document.uri)
         if path in self._uris:
             document = self.server.workspace.get_text_document(params.text_document.uri)
-            self.files.set_text(path, document.source)
+            self._set_text(path, params.text_document.uri, document.source)
             self._judge_later({path})
 
     def closed(self, params: lsp.DidCloseTextDocumentParams) -> None:
-        """A file was closed: nothing is said of it any more."""
+        """A file was closed: nothing is said of it any more, if it is not open by another name."""
         path = _path_of(params.text_document.uri)
-        if path in self._uris:
+        if path is None or path not in self._uris:
+            return
+        for document in self.server.workspace.text_documents.values():
+            if _path_of(document.uri) == path:
+                self._set_text(path, document.uri, document.source)
+                break
+        else:
             self._publish(self._uris.pop(path), [])
             self.files.close(path)
             self._used.pop(path, None)
-            self.judge_all()
+        self.judge_all()
+
+    def _set_text(self, path: str, uri: str, text: str) -> None:
+        """The text of a file under its URI. A link has another: the last text counts, once."""
+        old, self._uris[path] = self._uris.get(path, uri), uri
+        if old != uri:
+            self._publish(old, [])
+        self.files.set_text(path, text)
 
     def judge_all(self, _: object = None) -> None:
         """Everything that is open is judged again: what is on disk or open changed."""
@@ -94,7 +107,9 @@ class Service:
 
     def configure(self, settings: Any) -> None:
         """Takes the settings of the editor: the keys of [lint], and file names below the root."""
-        root = self.server.workspace.root_path or os.getcwd()
+        workspace = self.server.workspace
+        roots = [workspace.root_path, *(to_fs_path(uri) for uri in workspace.folders)]
+        root = next(filter(None, roots), os.getcwd())
         try:
             self.files.settings = editor_settings(settings, root)
         except XenassignError as error:
@@ -300,6 +315,8 @@ def make_server() -> LanguageServer:
     def feature(name: str, answer: Callable[[Any], Any], options: Any = None) -> None:
         @server.feature(name, options)
         def answered(params: Any) -> Any:
+            if server.protocol._workspace is None:  # `workspace` raises an error without a code
+                raise JsonRpcServerNotInitialized()
             return service.guarded(partial(answer, params), None)
 
     feature(lsp.INITIALIZE, service.initialized)
