@@ -10,7 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from xenassign.cli import cli
-from xenassign.request import keys
+from xenassign.request.keys.domain_devices import DEVICE
+from xenassign.request.keys.domain_section import DOMAIN
+from xenassign.request.keys.whole_file import BOOT, TOP
 from xenassign.request.option_names import KEYS, in_toml
 
 from ..rows import Rows
@@ -140,7 +142,7 @@ def test_options_in_messages_become_keys(rows: Rows) -> None:
 
 
 def test_every_option_with_a_key_is_known() -> None:
-    sections = (keys.TOP, keys.DOMAIN, keys.DEVICE, keys.BOOT)
+    sections = (TOP, DOMAIN, DEVICE, BOOT)
     names = {key.name for section in sections for key in section.keys}
     assert names >= KEYS
     assert names - KEYS == {"host", "domain", "allow", "boot", "lint", "name", "device"} | {

@@ -18,7 +18,7 @@ from tests.wording import REPOSITORY, Wording
 from xenassign.cli import cli
 from xenassign.errors import InputError, UsageError
 from xenassign.formats.toml_text import parse_toml
-from xenassign.request.keys import schema
+from xenassign.request.keys.whole_file import schema
 
 Invoke = Callable[..., Result]
 FOLDER = REPOSITORY / "fixtures" / "system-device-tree"

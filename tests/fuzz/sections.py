@@ -8,28 +8,28 @@ from random import Random
 from tests.fuzz.hostile import PLAIN_NUMBERS, TEXTS
 from tests.fuzz.seeds import Board
 from xenassign.escape import toml_key
-from xenassign.request import keys
+from xenassign.request.keys import domain_devices, domain_section, whole_file
 
 #: The tables, and the line that their keys come after. The frequent ones are there twice.
 SECTIONS = (
-    (keys.TOP, ""),
-    (keys.DOMAIN, "[[domain]]\n"),
-    (keys.DOMAIN, "[[domain]]\n"),
-    (keys.DEVICE, "[[domain.device]]\n"),
-    (keys.DEVICE, "[[domain.device]]\n"),
-    (keys.DOM0LESS, "[domain.dom0less]\n"),
-    (keys.SHARED_MEMORY, "[[domain.shared-memory]]\n"),
-    (keys.EVENT_CHANNEL, "[[domain.event-channel]]\n"),
-    (keys.LINE, "[[domain.line]]\n"),
-    (keys.PAGE, "[[domain.page]]\n"),
-    (keys.CPU_POOL, "[[cpu-pool]]\n"),
-    (keys.SCI, "[sci]\n"),
-    (keys.AGENT, "[[sci.agent]]\n"),
-    (keys.BOOT, "[boot]\n"),
-    (keys.LINT, "[lint]\n"),
-    (keys.ALLOW, "[[allow]]\n"),
-    (keys.FORBID, "[[forbid]]\n"),
-    (keys.REQUIRE, "[[require]]\n"),
+    (whole_file.TOP, ""),
+    (domain_section.DOMAIN, "[[domain]]\n"),
+    (domain_section.DOMAIN, "[[domain]]\n"),
+    (domain_devices.DEVICE, "[[domain.device]]\n"),
+    (domain_devices.DEVICE, "[[domain.device]]\n"),
+    (domain_section.DOM0LESS, "[domain.dom0less]\n"),
+    (domain_section.SHARED_MEMORY, "[[domain.shared-memory]]\n"),
+    (domain_section.EVENT_CHANNEL, "[[domain.event-channel]]\n"),
+    (domain_devices.LINE, "[[domain.line]]\n"),
+    (domain_devices.PAGE, "[[domain.page]]\n"),
+    (whole_file.CPU_POOL, "[[cpu-pool]]\n"),
+    (whole_file.SCI, "[sci]\n"),
+    (whole_file.AGENT, "[[sci.agent]]\n"),
+    (whole_file.BOOT, "[boot]\n"),
+    (whole_file.LINT, "[lint]\n"),
+    (whole_file.ALLOW, "[[allow]]\n"),
+    (whole_file.FORBID, "[[forbid]]\n"),
+    (whole_file.REQUIRE, "[[require]]\n"),
 )
 _CHANNEL = ("smc-id = 0x82000004\n", "shmem = 0x47ff1000\n")
 _AGENT = ("[[sci.agent]]\n", "id = 2\n", *_CHANNEL)

@@ -33,8 +33,9 @@ from xenassign.devicetree.source.reader import read_source
 from xenassign.outputs import sci
 from xenassign.outputs.boot import HOST_TREE
 from xenassign.outputs.generated import ENDINGS, NAMES
-from xenassign.request import keys
 from xenassign.request import options as tables
+from xenassign.request.keys.section import Section
+from xenassign.request.keys.whole_file import TOP
 from xenassign.server import answers, diagnostics
 
 SEED = 20261129
@@ -90,11 +91,11 @@ def test_every_option_has_values(table: tuple[tables.Option, ...]) -> None:
 def test_every_table_has_keys() -> None:
     """A table of xenassign.toml without a line in the fuzzer's list, or whose own line is wrong."""
     drawn_from = {section.header for section, _ in SECTIONS}
-    todo, known = [keys.TOP], set[str]()
+    todo, known = [TOP], set[str]()
     while todo:
         section = todo.pop()
         known.add(section.header)
-        todo += [key.kind for key in section.keys if isinstance(key.kind, keys.Section)]
+        todo += [key.kind for key in section.keys if isinstance(key.kind, Section)]
     assert known == drawn_from
     for section, header in SECTIONS:
         required = {key.name for key in section.keys if key.required}

@@ -19,7 +19,11 @@ from xenassign.host.platform import read_platform
 from xenassign.linting.settings import read_settings
 from xenassign.outputs.starter import LISTED_MAX, starter
 from xenassign.planning.decide import decide_on
-from xenassign.request.keys import BOOT, DEVICE, DOMAIN, LINT, TOP, Section, mistakes
+from xenassign.request.keys.domain_devices import DEVICE
+from xenassign.request.keys.domain_section import DOMAIN
+from xenassign.request.keys.mistakes import mistakes
+from xenassign.request.keys.section import Section
+from xenassign.request.keys.whole_file import BOOT, LINT, TOP
 from xenassign.request.project import read_project
 from xenassign.request.resolve import resolve_domain
 from xenassign.xen.releases import DEFAULT, release

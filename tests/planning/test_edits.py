@@ -22,7 +22,7 @@ from xenassign.errors import UsageError
 from xenassign.findings import Finding
 from xenassign.outputs.report.plan_json import plan as plan_json
 from xenassign.planning.plan import DomainPlan
-from xenassign.request.keys import PROPERTY_VALUE
+from xenassign.request.keys.domain_devices import PROPERTY_VALUE
 from xenassign.request.property_edits import PropertyEdit, pieces, refusal
 
 Plan = Callable[..., DomainPlan]

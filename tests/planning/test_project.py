@@ -25,21 +25,18 @@ from xenassign.request.boot_request import BootRequest
 from xenassign.request.command_line import with_options
 from xenassign.request.demands import Demand
 from xenassign.request.device_part import PartOption
-from xenassign.request.keys import (
+from xenassign.request.keys.domain_devices import DEVICE, LINE, PAGE
+from xenassign.request.keys.domain_section import DOMAIN
+from xenassign.request.keys.section import Key, Section
+from xenassign.request.keys.whole_file import (
     AGENT,
     ALLOW,
     BOOT,
-    DEVICE,
-    DOMAIN,
     FORBID,
-    LINE,
     LINT,
-    PAGE,
     REQUIRE,
     SCI,
     TOP,
-    Key,
-    Section,
     schema,
 )
 from xenassign.request.project import Project, read_project

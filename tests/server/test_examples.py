@@ -15,7 +15,7 @@ import pytest
 from lsprotocol import types as lsp
 
 from tests.conftest import FIXTURES
-from xenassign.request.keys import LINT
+from xenassign.request.keys.whole_file import LINT
 
 from .editor import Editor
 

@@ -16,7 +16,7 @@ from xenassign.devicetree.tree import Node, Tree
 from xenassign.errors import UsageError
 from xenassign.escape import toml_key, toml_value
 from xenassign.formats.toml_text import KeyPath, TomlFile
-from xenassign.request.keys import DOMAIN
+from xenassign.request.keys.domain_section import DOMAIN
 from xenassign.request.select import find_all, is_pattern
 
 Values = dict[str, Any]

@@ -16,6 +16,6 @@ def command() -> None:
       xenassign schema >xenassign.schema.json
     """
     from xenassign.outputs.report.plan_json import to_json
-    from xenassign.request.keys import schema
+    from xenassign.request.keys.whole_file import schema
 
     printing.document(to_json(schema()))

@@ -55,7 +55,9 @@ def read_settings(path: Path | None) -> Settings:
 def settings_of(toml: TomlFile) -> Settings:
     """The settings of a text, whose file names are relative to its file. Raises InputError."""
     from xenassign.formats.toml_text import as_list
-    from xenassign.request.keys import LINT, TOP, Section, mistakes, sentence
+    from xenassign.request.keys.mistakes import mistakes, sentence
+    from xenassign.request.keys.section import Section
+    from xenassign.request.keys.whole_file import LINT, TOP
 
     folder = Path(toml.file).parent
     top = {key: toml.values[key] for key in _INHERITED if key in toml.values}

@@ -1,4 +1,4 @@
-"""The reference of xenassign.toml in docs/system.md, made from ``request.keys``.
+"""The reference of xenassign.toml in docs/system.md, made from the tables of ``request.keys``.
 
 ``python -m xenassign.dev regenerate`` writes it; a test compares the two.
 """
@@ -8,30 +8,42 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from xenassign.escape import markdown_cell
-from xenassign.request import keys
-from xenassign.request.keys import Key, Section
+from xenassign.request.keys.domain_devices import DEVICE, LINE, PAGE
+from xenassign.request.keys.domain_section import DOM0LESS, DOMAIN, EVENT_CHANNEL, SHARED_MEMORY
+from xenassign.request.keys.section import Key, Section
+from xenassign.request.keys.whole_file import (
+    AGENT,
+    ALLOW,
+    BOOT,
+    CPU_POOL,
+    FORBID,
+    LINT,
+    REQUIRE,
+    SCI,
+    TOP,
+)
 from xenassign.request.value_kinds import Choice, Either, Fixed, Flag, Integer, Kind, Many, Named
 
 BEGIN = "<!-- Written by `python -m xenassign.dev regenerate`; a test compares the two. -->"
 END = "<!-- End of what is written. -->"
 
 _HEADINGS = (
-    ("The file", keys.TOP),
-    ("`[[domain]]`", keys.DOMAIN),
-    ("`[[domain.device]]`", keys.DEVICE),
-    ("`[[domain.line]]`", keys.LINE),
-    ("`[[domain.page]]`", keys.PAGE),
-    ("`[domain.dom0less]`", keys.DOM0LESS),
-    ("`[[domain.shared-memory]]`", keys.SHARED_MEMORY),
-    ("`[[domain.event-channel]]`", keys.EVENT_CHANNEL),
-    ("`[[cpu-pool]]`", keys.CPU_POOL),
-    ("`[[allow]]`", keys.ALLOW),
-    ("`[[forbid]]`", keys.FORBID),
-    ("`[[require]]`", keys.REQUIRE),
-    ("`[sci]`", keys.SCI),
-    ("`[[sci.agent]]`", keys.AGENT),
-    ("`[boot]`", keys.BOOT),
-    ("`[lint]`", keys.LINT),
+    ("The file", TOP),
+    ("`[[domain]]`", DOMAIN),
+    ("`[[domain.device]]`", DEVICE),
+    ("`[[domain.line]]`", LINE),
+    ("`[[domain.page]]`", PAGE),
+    ("`[domain.dom0less]`", DOM0LESS),
+    ("`[[domain.shared-memory]]`", SHARED_MEMORY),
+    ("`[[domain.event-channel]]`", EVENT_CHANNEL),
+    ("`[[cpu-pool]]`", CPU_POOL),
+    ("`[[allow]]`", ALLOW),
+    ("`[[forbid]]`", FORBID),
+    ("`[[require]]`", REQUIRE),
+    ("`[sci]`", SCI),
+    ("`[[sci.agent]]`", AGENT),
+    ("`[boot]`", BOOT),
+    ("`[lint]`", LINT),
 )
 
 

@@ -11,8 +11,8 @@ from xenassign.advice.assess import Assessment, BoardAssessment
 from xenassign.checks.protection import UNPROTECTED
 from xenassign.findings import errors
 from xenassign.outputs.domain.text import joined
-from xenassign.request import keys
-from xenassign.request.keys import Key, Section
+from xenassign.request.keys import domain_devices, domain_section, whole_file
+from xenassign.request.keys.section import Key, Section
 from xenassign.xen.releases import Release
 
 #: If there are more devices, those without an alias are listed by kind.
@@ -61,11 +61,11 @@ def starter(
         (
             *_HEADER.format(model=escape.hash_comment(board.board.platform.model)).splitlines(),
             *(f"{key} = {value}" for key, value in given.items()),
-            *_explained(keys.TOP, given.keys()),
+            *_explained(whole_file.TOP, given.keys()),
             *_DOMAIN.splitlines(),
-            *_explained(keys.DOMAIN, {"name"}),
+            *_explained(domain_section.DOMAIN, {"name"}),
             *_DEVICES.splitlines(),
-            *(f"#   {line[1:].lstrip()}" for line in _explained(keys.DEVICE, {"path"})),
+            *(f"#   {line[1:].lstrip()}" for line in _explained(domain_devices.DEVICE, {"path"})),
             "device = [",
             *(_READY.splitlines() if ready else ()),
             *_lines([_listed(device, aliases) for device in ready], "{},"),
@@ -103,22 +103,28 @@ _UNSURE = """\
 _REST = "# {number} more device{s} cannot be assigned alone; `xenassign inspect` shows why."
 #: What has a section of its own, in an order in which each may be used: those of the domain first.
 _SECTIONS = (
-    ("An interrupt that no device of the board has:", keys.LINE),
-    ("Pages of registers that no device of the board has:", keys.PAGE),
+    ("An interrupt that no device of the board has:", domain_devices.LINE),
+    ("Pages of registers that no device of the board has:", domain_devices.PAGE),
     (
         "Properties of its node in /chosen, by their names in Xen (dom0less):",
-        keys.DOM0LESS,
+        domain_section.DOM0LESS,
     ),
-    ("Static memory that it shares with other domains (dom0less):", keys.SHARED_MEMORY),
-    ("An event channel to another domain (dom0less):", keys.EVENT_CHANNEL),
-    ("Conflicts between two domains that are accepted:", keys.ALLOW),
-    ("A CPU pool that Xen makes when it starts (dom0less):", keys.CPU_POOL),
-    ("Devices that domains must not have:", keys.FORBID),
-    ("What must be true of devices in domains:", keys.REQUIRE),
-    ("Load addresses and command lines, for --host-out, --uboot-script and --efi:", keys.BOOT),
-    ("The channel of Xen to the SCMI firmware, for a Xen with the patches for agents:", keys.SCI),
-    ("An agent of the SCMI firmware:", keys.AGENT),
-    ("Defaults for the options of `xenassign lint`:", keys.LINT),
+    ("Static memory that it shares with other domains (dom0less):", domain_section.SHARED_MEMORY),
+    ("An event channel to another domain (dom0less):", domain_section.EVENT_CHANNEL),
+    ("Conflicts between two domains that are accepted:", whole_file.ALLOW),
+    ("A CPU pool that Xen makes when it starts (dom0less):", whole_file.CPU_POOL),
+    ("Devices that domains must not have:", whole_file.FORBID),
+    ("What must be true of devices in domains:", whole_file.REQUIRE),
+    (
+        "Load addresses and command lines, for --host-out, --uboot-script and --efi:",
+        whole_file.BOOT,
+    ),
+    (
+        "The channel of Xen to the SCMI firmware, for a Xen with the patches for agents:",
+        whole_file.SCI,
+    ),
+    ("An agent of the SCMI firmware:", whole_file.AGENT),
+    ("Defaults for the options of `xenassign lint`:", whole_file.LINT),
 )
 
 

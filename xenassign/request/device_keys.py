@@ -9,7 +9,7 @@ from xenassign.devicetree.spans import Span
 from xenassign.errors import UsageError
 from xenassign.formats.toml_text import KeyPath, as_list
 from xenassign.request.device_part import part_option
-from xenassign.request.keys import Mistake
+from xenassign.request.keys.mistakes import Mistake
 from xenassign.request.origin import Origin, Written, located, mistake
 from xenassign.request.property_edits import PropertyEdit, pieces, refusal
 from xenassign.request.request import (

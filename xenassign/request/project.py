@@ -19,7 +19,9 @@ from xenassign.request import base_cfg, demands, sci_section, short_form
 from xenassign.request.added_nodes import added_nodes
 from xenassign.request.boot_request import BootRequest, load_option
 from xenassign.request.device_keys import device_mistakes, device_options, device_tables
-from xenassign.request.keys import BOOT, DOMAIN, FORMAT, TOP, Mistake, mistakes, sentence
+from xenassign.request.keys.domain_section import DOMAIN
+from xenassign.request.keys.mistakes import Mistake, mistakes, sentence
+from xenassign.request.keys.whole_file import BOOT, FORMAT, TOP
 from xenassign.request.node_request import node_request
 from xenassign.request.origin import Origin, Written, located, stop
 from xenassign.request.request import (

@@ -12,7 +12,8 @@ from xenassign.formats.toml_text import KeyPath, TomlFile, read_toml
 from xenassign.linting.settings import settings_of
 from xenassign.outputs.made import made_of
 from xenassign.reading import is_there
-from xenassign.request.keys import LINT, TOP, mistakes
+from xenassign.request.keys.mistakes import mistakes
+from xenassign.request.keys.whole_file import LINT, TOP
 
 
 class Remark(NamedTuple):

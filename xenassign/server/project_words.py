@@ -6,7 +6,8 @@ import re
 from typing import NamedTuple
 
 from xenassign.formats.toml_text import KeyPath, TomlFile, places
-from xenassign.request.keys import TOP, Key, Section
+from xenassign.request.keys.section import Key, Section
+from xenassign.request.keys.whole_file import TOP
 
 _HEADER = re.compile(r"^[ \t]*\[\[?[ \t]*([\w.-]+)[ \t]*\]?\]?", re.MULTILINE)
 _KEY = re.compile(r"[ \t]*([\w-]*)[ \t]*(=?)(.*)", re.DOTALL)

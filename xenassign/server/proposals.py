@@ -10,7 +10,7 @@ from xenassign.devicetree.tree import Tree
 from xenassign.host.device import devices
 from xenassign.host.platform import Platform
 from xenassign.linting.catalogue import rules
-from xenassign.request.keys import Key
+from xenassign.request.keys.section import Key
 from xenassign.request.value_kinds import Choice, Either, Many
 from xenassign.server.project_words import Cursor
 from xenassign.server.tree_cursor import TreeCursor

@@ -17,7 +17,8 @@ def editor_settings(values: Any, root: str) -> Settings:
     if values in (None, {}, []):
         return Settings()
     toml = TomlFile("settings", "", {"lint": values})
-    from xenassign.request.keys import LINT, mistakes
+    from xenassign.request.keys.mistakes import mistakes
+    from xenassign.request.keys.whole_file import LINT
 
     wrong = [mistake.text for mistake in mistakes(LINT, values, ("lint",))]
     if wrong:
