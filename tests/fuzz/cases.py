@@ -13,6 +13,7 @@ from tests.fuzz.options import PROFILES, Values, drawn
 from tests.fuzz.seeds import Board
 from tests.xen.mutants.blob import Blob
 from xenassign.linting.formats import FORMATS
+from xenassign.linting.options import LINT
 from xenassign.request import options as tables
 from xenassign.request.options import Option
 
@@ -104,7 +105,7 @@ def with_board(draw: Draw, files: dict[str, bytes], host: str, board: Board, std
         overlays = [name for name in files if name.endswith(".dtbo")]
         marks = [word for name in overlays for word in ("--host-overlay", name)]
         words = ["lint", *_partials(files, random), "--host", host, *marks, *_form(random)]
-        return command(draw, files, words, tables.LINT, values, stdin)
+        return command(draw, files, words, LINT, values, stdin)
     words = ["generate", host, *request, *random.choice(PROFILES), "-o", "out"]
     lines = [_with_options(draw, words, OF_BOOT, values)]
     if draw.chance(0.15):
@@ -132,4 +133,4 @@ def lint(draw: Draw, board: Board, files: dict[str, bytes], names: Words) -> Cas
         host += ["--host-overlay", "domu1.host.dtbo"]
     change = random.choice(([], [], [], ["--diff"], ["--fix"]))
     words = ["lint", *names, *host, *_form(random), *change]
-    return command(draw, files, words, tables.LINT, values_of(board, files))
+    return command(draw, files, words, LINT, values_of(board, files))

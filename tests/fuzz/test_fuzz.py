@@ -30,6 +30,7 @@ from tests.fuzz.sections import REQUIRED, SECTIONS
 from tests.xen.mutants.blob import Blob, RawNode
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
+from xenassign.linting.options import LINT
 from xenassign.outputs import sci
 from xenassign.outputs.boot import HOST_TREE
 from xenassign.outputs.generated import ENDINGS, NAMES
@@ -80,7 +81,7 @@ def test_an_input_depends_on_its_number_alone(kind: str) -> None:
     assert case(1, 0, kind) != case(2, 0, kind)
 
 
-@pytest.mark.parametrize("table", [tables.DOMAIN, tables.BOOT, tables.LINT])
+@pytest.mark.parametrize("table", [tables.DOMAIN, tables.BOOT, LINT])
 def test_every_option_has_values(table: tuple[tables.Option, ...]) -> None:
     for option in table:
         assert option.metavar is None or option.metavar in VALUES

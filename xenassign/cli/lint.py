@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xenassign.cli import printing
-from xenassign.cli.options import lint_options
+from xenassign.cli.options import all_of
 from xenassign.cli.recovery import recover, warn
+from xenassign.linting.options import LINT
 
 if TYPE_CHECKING:
     from xenassign.linting.lint_report import Report
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.command("lint")
 @click.argument("files", nargs=-1, metavar="FILE…")
-@lint_options
+@all_of(LINT)
 @click.option(
     "--format",
     "form",

@@ -15,7 +15,6 @@ from xenassign.request.options import (
     DOMAIN,
     INCLUDE,
     IOMMU_DRIVER,
-    LINT,
     XEN,
     Option,
 )
@@ -69,7 +68,7 @@ def _option(option: Option) -> Callable[[F], F]:
     )
 
 
-def _all_of(table: Sequence[Option]) -> Callable[[F], F]:
+def all_of(table: Sequence[Option]) -> Callable[[F], F]:
     """A decorator that adds the options of a table, in its order."""
     decorators = [_option(option) for option in table]
 
@@ -83,8 +82,7 @@ def _all_of(table: Sequence[Option]) -> Callable[[F], F]:
 
 xen_option, driver_option = _option(XEN), _option(IOMMU_DRIVER)
 include_option = _option(INCLUDE)
-request_options, boot_options, lint_options = _all_of(DOMAIN), _all_of(BOOT), _all_of(LINT)
-completed_options = _all_of(COMPLETED)
+request_options, boot_options, completed_options = map(all_of, (DOMAIN, BOOT, COMPLETED))
 
 config_option = click.option(
     "-c",

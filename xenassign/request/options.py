@@ -1,17 +1,17 @@
-"""The options of ``generate``, ``plan`` and ``lint`` that describe domains and boards, as tables.
+"""The options of commands that describe domains and boards, as tables.
 
 The command line makes click's options of them (``cli.options``);
 :mod:`xenassign.request.command_line` makes a request of the values of ``DOMAIN`` and ``BOOT``, by
 ``field``. The keys of xenassign.toml, whose values are of TOML, are in
-:mod:`xenassign.request.keys`; their names are equal. This module imports little, since each
-``--help`` reads it.
+:mod:`xenassign.request.keys`; their names are equal. The options of ``lint`` are in
+:mod:`xenassign.linting.options`. This module imports little, since each ``--help`` reads it.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from xenassign.xen.releases import DEFAULT, FLAVOURS, KCONFIG, RELEASES, UPSTREAM
+from xenassign.xen.releases import DEFAULT, FLAVOURS, RELEASES, UPSTREAM
 
 POLICIES = ("auto", "strict", "trust")
 ALIGNMENTS = ("page", "natural", "64k", "2m")
@@ -40,13 +40,14 @@ class Option(NamedTuple):
     default: str | bool | None = None
 
 
-_RELEASES = f"{', '.join(RELEASES)} (in development), or a point release as 4.20.3"
+#: The values of ``--xen``.
+KNOWN_RELEASES = f"{', '.join(RELEASES)} (in development), or a point release as 4.20.3"
 
 #: Options of several commands.
 XEN = Option(
     "--xen",
     "release",
-    f"The Xen release: {_RELEASES}.  [default: {DEFAULT}; with dom0's live tree the"
+    f"The Xen release: {KNOWN_RELEASES}.  [default: {DEFAULT}; with dom0's live tree the"
     " release that made it]",
     metavar="RELEASE",
 )
@@ -351,96 +352,4 @@ BOOT = (
         "Write NAME.zephyr.c and NAME.xrun.json: the domain for a dom0 that is Zephyr with"
         " zephyr-xenlib or zephyr-xrun, instead of dom.cfg for xl.",
     ),
-)
-
-LINT = (
-    Option(
-        "--host",
-        "host",
-        "The board's device tree as Xen gets it: .dtb, .dts, or the live tree of a boot without"
-        " Xen. Rules that require it do not run without it.",
-        metavar="HOST",
-    ),
-    Option(
-        "--host-overlay",
-        "overlays",
-        "An overlay (.dtbo, .dtso) with marks or domains that the boot loader applies to HOST.",
-        metavar="FILE",
-        repeated=True,
-    ),
-    Option(
-        "--base",
-        "bases",
-        "The partial device tree that an overlay (.dtbo, .dtso) among the files is for, and further"
-        " overlays that are applied to it before, in order.",
-        metavar="FILE",
-        repeated=True,
-    ),
-    Option(
-        "--live-host",
-        "live_host",
-        "HOST comes from the running board (/sys/firmware/fdt, /proc/device-tree): its /memory is"
-        " the memory that Xen uses.",
-    ),
-    Option(
-        "--partial",
-        "partial",
-        "The partial device tree for device_tree of the configurations.",
-        metavar="FILE",
-    ),
-    Option(
-        "--xen",
-        "version",
-        f"The Xen release: {_RELEASES}.  [default: {DEFAULT}]",
-        metavar="RELEASE",
-    ),
-    XEN_FLAVOUR,
-    Option(
-        "--route",
-        "routes",
-        "Check for this route only. Default: both.",
-        choices=("dom0less", "xl"),
-        repeated=True,
-    ),
-    Option(
-        "--memory",
-        "memory",
-        "Memory of the domain in MiB, or with a unit: 512M, 4G.",
-        metavar="SIZE",
-        size=True,
-        least=1,
-    ),
-    Option("--vcpus", "vcpus", "Virtual CPUs of the domain.", metavar="N", number=True, least=1),
-    Option(
-        "--dom0/--no-dom0",
-        "dom0",
-        "Whether there is a dom0. It keeps the devices that HOST does not mark.",
-        default=True,
-    ),
-    IOMMU_DRIVER,
-    XEN_CONSOLE,
-    Option(
-        "--together",
-        "together",
-        "The files belong to domains that run at the same time: report what two of them share"
-        " (XA0xx). Requires --host.",
-    ),
-    Option(
-        "--kconfig",
-        "kconfig",
-        "An option that your Xen is built with and that is off by default; repeat it. One of"
-        f" {', '.join(KCONFIG)}.",
-        "OPTION",
-        choices=KCONFIG,
-        repeated=True,
-    ),
-    INCLUDE,
-    Option(
-        "--select",
-        "select",
-        "Report only these findings: codes or prefixes of codes (XA2), repeated or with commas.",
-        metavar="CODE",
-        repeated=True,
-    ),
-    Option("--ignore", "ignore", "Do not report these findings.", metavar="CODE", repeated=True),
 )
