@@ -22,8 +22,8 @@ from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.devicetree.tree import DevicetreeError, Tree
 from xenassign.errors import OutputError
-from xenassign.formats import xlcfg
 from xenassign.formats.toml_text import parse_toml
+from xenassign.formats.xlcfg_parser import parse as parse_config
 from xenassign.linting import formats
 from xenassign.linting.waivers import _START as WAIVER
 from xenassign.outputs import sci
@@ -111,7 +111,7 @@ def xl_config(data: bytes) -> None:
     """It says nothing but what the plan says."""
     text = data.decode()
     assert text.replace("\n", "").isprintable()
-    config = xlcfg.parse(text)
+    config = parse_config(text)
     known = {"name", "memory", "vcpus", "device_tree", "irqs", "iomem", "extra", "kernel"}
     assert {statement.name for statement in config.statements} <= known
     assert not any(WAIVER.search(comment.text) for comment in config.comments)

@@ -9,7 +9,7 @@ from tests.conftest import BOARDS
 from tests.libxlutil.cases import READ, REFUSED
 from tests.libxlutil.texts import KINDS
 from xenassign import Request, generate, read_host
-from xenassign.formats import xlcfg
+from xenassign.formats import xlcfg, xlcfg_parser
 
 _ATOMS = ("1", "0x1f", "12fx", "a", '"x"', "'x'", '""', '"a # [ \' é"', "'\udcff'", r'"\n"', "[1]")
 _GAPS = ("", "", "", " ", "\t", "\n", " # c ]\n", "#\n\n", "\r", "\0")
@@ -38,7 +38,7 @@ OTHERS = st.one_of(*KINDS.values()).map(xlcfg.decode)
 
 def _by_grammar(text: str) -> tuple[xlcfg.XlAssignment, ...] | str:
     try:
-        return xlcfg._parsed(text, "f")
+        return xlcfg_parser._parsed(text, "f")
     except xlcfg.ConfigError as error:
         return str(error)
 
@@ -49,14 +49,14 @@ def _by_grammar(text: str) -> tuple[xlcfg.XlAssignment, ...] | str:
 @example("a = 1")
 @example("a = [1,\n 2]\n#\n")
 def test_both_readers_agree(text: str) -> None:
-    plain = xlcfg._plain(text)
+    plain = xlcfg_parser._plain(text)
     assert plain is None or plain == _by_grammar(text)
 
 
 def test_both_readers_agree_on_the_cases_by_hand() -> None:
     for data in (*READ, *REFUSED):
         text = xlcfg.decode(data)
-        plain = xlcfg._plain(text)
+        plain = xlcfg_parser._plain(text)
         assert plain is None or plain == _by_grammar(text), text
 
 
@@ -65,7 +65,7 @@ def test_what_generate_writes_is_plain() -> None:
     host = read_host(BOARDS["zynqmp"])
     request = Request(("ethernet0", "serial1"), memory=64, kernel="/boot/Image", extra="quiet")
     made = generate(host, request)
-    statements = xlcfg._plain(xlcfg.decode(made.files["domu1.cfg"]))
+    statements = xlcfg_parser._plain(xlcfg.decode(made.files["domu1.cfg"]))
     assert statements is not None
     assert {"name", "memory", "kernel", "extra", "dtdev", "irqs", "iomem"} <= {
         statement.name for statement in statements

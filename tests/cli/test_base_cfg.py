@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from tests.wording import Wording
 from xenassign.cli import cli
 from xenassign.errors import InputError, UsageError, XenassignError
-from xenassign.formats.xlcfg import read_file
+from xenassign.formats.xlcfg_parser import read_file
 
 PL031 = "/pl031@9010000"
 BASE = """\

@@ -236,7 +236,15 @@ def test_scmi_for_the_guest(
             "generate {host} -d ethernet0 -o out -q",
             "rich lark jinja2 xenassign.linting.linter xenassign.request.project"
             " xenassign.formats.imagebuilder_cfg xenassign.outputs.attach.decide"
-            " xenassign.outputs.boot.write xenassign.outputs.domain.own_tree",
+            " xenassign.outputs.boot.write xenassign.outputs.domain.own_tree"
+            " xenassign.request.keys.section xenassign.request.value_kinds"
+            " xenassign.request.device_part xenassign.system.common_placement",
+        ),
+        (
+            "lint {host} -q",
+            "json hashlib textwrap pkgutil xenassign.journal xenassign.linting.fixes"
+            " xenassign.linting.catalogue xenassign.formats.xlcfg_parser"
+            " xenassign.host.clock_summary xenassign.request.units",
         ),
         ("inspect {host}", "rich lark jinja2 xenassign.outputs.generated xenassign.linting.linter"),
         ("plan {host} -d ethernet0", "lark jinja2 xenassign.linting.linter"),

@@ -17,7 +17,8 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from xenassign.formats.xlcfg import Atom, ConfigError, Value, XlConfig, decode, parse
+from xenassign.formats.xlcfg import Atom, ConfigError, Value, XlConfig, decode
+from xenassign.formats.xlcfg_parser import parse
 
 from . import texts
 from .judge import RELEASES, Answer, Judge, judge

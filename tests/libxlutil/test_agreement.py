@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from xenassign.formats.xlcfg import ConfigError, decode, encode, parse
+from xenassign.formats.xlcfg import ConfigError, decode, encode
+from xenassign.formats.xlcfg_parser import parse
 
 from .agreement import campaign, disagreement
 from .cases import READ, REFUSED

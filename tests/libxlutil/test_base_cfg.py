@@ -17,7 +17,8 @@ from tests.answers import generate
 from xenassign.api import lint
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import errors
-from xenassign.formats.xlcfg import ConfigError, XlConfig, decode, encode, parse
+from xenassign.formats.xlcfg import ConfigError, XlConfig, decode, encode
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.request import short_form
 from xenassign.request.base_cfg import request
 from xenassign.xen.xlvalues import intid, page_range

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from xenassign.escape import xlcfg_string
-from xenassign.formats.xlcfg import Atom, ConfigError, ListValue, XlConfig, decode, encode, parse
+from xenassign.formats.xlcfg import Atom, ConfigError, ListValue, XlConfig, decode, encode
 from xenassign.formats.xlcfg_edit import (
     Edit,
     add_items,
@@ -18,6 +18,7 @@ from xenassign.formats.xlcfg_edit import (
     set_value,
     written,
 )
+from xenassign.formats.xlcfg_parser import parse
 
 from .cases import READ
 from .judge import Judge

@@ -12,7 +12,7 @@ from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.host.platform import read_platform
 from xenassign.linting.guest.interrupts import of_other_types
 from xenassign.linting.guest.view import View

@@ -9,7 +9,7 @@ from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import NO_PHANDLE
 from xenassign.findings import Finding
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.host.supplier_kinds import SUPPLIER_KINDS, Leftover
 from xenassign.linting.guest.phandles import gic_phandle
 from xenassign.linting.guest.view import View

@@ -8,7 +8,7 @@ import pytest
 
 from tests.answers import codes
 from xenassign.devicetree.tree import Tree
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.linting.verdict import domcfg
 
 from .trees import FORCE, about, clock, context, device, everything, passthrough

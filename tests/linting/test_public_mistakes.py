@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from xenassign.devicetree.tree import Tree
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.linting.verdict import domcfg
 
 from .trees import clock, context, device, everything, passthrough, xen_reg

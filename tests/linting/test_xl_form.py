@@ -12,7 +12,7 @@ import pytest
 from tests.answers import of
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.linting.documents import document
 from xenassign.linting.guest.view import View
 from xenassign.linting.lint_report import Report

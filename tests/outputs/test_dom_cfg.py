@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from xenassign.devicetree.tree import Tree
 from xenassign.escape import xlcfg_string
 from xenassign.findings import Finding
-from xenassign.formats.xlcfg import Atom, XlConfig, parse
+from xenassign.formats.xlcfg import Atom, XlConfig
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.planning.plan import DomainPlan
 
 Generate = Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]]

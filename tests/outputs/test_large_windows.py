@@ -10,7 +10,8 @@ import pytest
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
-from xenassign.formats.xlcfg import Atom, parse
+from xenassign.formats.xlcfg import Atom
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.host.platform import read_platform
 from xenassign.outputs.domain.check import file_findings
 from xenassign.planning.plan import DomainPlan

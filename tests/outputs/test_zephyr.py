@@ -16,7 +16,8 @@ import pytest
 
 from xenassign.devicetree.blob import read_blob_file
 from xenassign.errors import UsageError
-from xenassign.formats.xlcfg import XlConfig, parse
+from xenassign.formats.xlcfg import XlConfig
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.outputs.generated import generate_system
 from xenassign.request.request import Request, parse_clock_rate, parse_map
 from xenassign.request.system_request import SystemRequest

@@ -14,7 +14,7 @@ from tests.rows import Rows
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, errors
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.linting.documents import TreeFile, document
 from xenassign.linting.linter import Options, lint
 from xenassign.outputs.zephyr import decide as zephyr

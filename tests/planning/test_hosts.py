@@ -14,7 +14,7 @@ from xenassign.findings import Finding
 from xenassign.outputs.hosts import generate_hosts
 from xenassign.request.request import Pin, Request, parse_clock_rate, parse_map
 from xenassign.request.system_request import SystemRequest
-from xenassign.system.common_placement import Pins
+from xenassign.system.host_plan import Pins
 from xenassign.system.hosts import HostsPlan, decide_hosts
 from xenassign.xen.releases import release
 

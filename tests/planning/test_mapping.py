@@ -15,7 +15,7 @@ from tests.wording import Wording
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.planning.plan import DomainPlan, Mapping
 from xenassign.request.request import Pin
 from xenassign.xen.layout import Guest, clashes

@@ -16,7 +16,7 @@ from xenassign.devicetree.draft import Bytes, Cells, Text
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError, UsageError, XenassignError
 from xenassign.formats.toml_text import parse_toml
-from xenassign.formats.xlcfg import read_file
+from xenassign.formats.xlcfg_parser import read_file
 from xenassign.host.platform import read_platform
 from xenassign.planning.decide import decide
 from xenassign.request import options

@@ -15,7 +15,7 @@ from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.spans import Span
 from xenassign.findings import Finding
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.linting.guest import partial_tree
 from xenassign.linting.guest.view import View
 from xenassign.linting.verdict import domcfg

@@ -34,7 +34,7 @@ from xenassign.devicetree.addresses import registers
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 
 MANY = 4000  # so many that no mutation can be missing by chance
 SOME = 300  # about what the hypervisor is asked about in one run

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xenassign.devicetree.spans import PAGE_SIZE
-from xenassign.formats.xlcfg import parse
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.linting.verdict import domcfg
 from xenassign.linting.verdict.context import Context
 from xenassign.xen.releases import GUEST_MEMORY_MAX_MIB, release

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.rows import Rows
 from xenassign.errors import InputError
-from xenassign.formats.xlcfg import Atom, ListValue, parse
+from xenassign.formats.xlcfg import Atom, ListValue
+from xenassign.formats.xlcfg_parser import parse
 
 
 def value(text: str, name: str = "a") -> object:

@@ -48,20 +48,20 @@ def edits(before: TomlFile, after: TomlFile) -> list[TableEdit]:
 
     Raises UsageError if something is to be removed.
     """
-    found = [_edit((), before.values, after.values, but="domain")]
+    result = [_edit((), before.values, after.values, but="domain")]
     for index, (old, new) in enumerate(
         zip(before.values["domain"], after.values["domain"], strict=True)
     ):
         at: KeyPath = ("domain", index)
         tables = _are_tables(before, (*at, "device"))
-        found.append(_edit(at, old, new, but="device" if tables else None))
+        result.append(_edit(at, old, new, but="device" if tables else None))
         devices = old["device"] if tables else []
         if tables and len(new["device"]) < len(devices):
             raise UsageError(f"{before.file}: a device would have to be removed")
         for number, device in enumerate(new["device"] if tables else ()):
             known = devices[number] if number < len(devices) else {}
-            found.append(_edit((*at, "device", number), known, device))
-    return [edit for edit in found if edit.keys]
+            result.append(_edit((*at, "device", number), known, device))
+    return [edit for edit in result if edit.keys]
 
 
 def lines(toml: TomlFile, changes: Iterable[TableEdit]) -> Iterator[str]:

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from xenassign.formats.xlcfg import Atom, ListValue, XlAssignment, XlConfig, parse
+from xenassign.formats.xlcfg import Atom, ListValue, XlAssignment, XlConfig
+from xenassign.formats.xlcfg_parser import parse
 
 _WIDTH = 100  # columns; a longer list is written with one item a line
 

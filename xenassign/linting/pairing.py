@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from xenassign.findings import ROUTES
+from xenassign.formats.xlcfg import tree_beside
 from xenassign.linting.documents import ConfigFile, Document, TreeFile, read_tree_file
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import DomainNode, context_of
@@ -54,9 +55,7 @@ def partial_trees(
 
 def _beside(config: str, name: str) -> TreeFile | None:
     """The file that a configuration's device_tree names, or the file or source of that name."""
-    from xenassign.request import own_tree
-
-    path = own_tree.beside(config, name)
+    path = tree_beside(config, name)
     return read_tree_file(path) if path is not None else None
 
 

@@ -16,9 +16,8 @@ from xenassign.outputs.report.messages import ranked
 from xenassign.request.resolve import ResolvedSystem
 from xenassign.request.system_request import SystemRequest
 from xenassign.system import lock as locking
-from xenassign.system.common_placement import Pins
 from xenassign.system.differences import Difference
-from xenassign.system.host_plan import HostRequest
+from xenassign.system.host_plan import HostRequest, Pins
 from xenassign.system.hosts import HostsPlan, decide_hosts
 from xenassign.system.system import SystemPlan
 

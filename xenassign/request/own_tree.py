@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node, Tree
@@ -36,18 +34,6 @@ class PartialTree(NamedTuple):
     def place(self, node: Node) -> str:
         """The place of a node for messages."""
         return f"{self.file}: {node.path}"
-
-
-def beside(config: str, name: str) -> str | None:
-    """The file that a configuration's device_tree names, or the blob or source of that name.
-
-    It is looked for beside the configuration, since device_tree is the path in dom0.
-    """
-    folder, blob = os.path.dirname(config), PurePath(name).name
-    for path in (name, blob, f"{PurePath(blob).stem}.dts"):
-        if os.path.isfile(os.path.join(folder, path)):
-            return os.path.join(folder, path)
-    return None
 
 
 def read_partial_tree(path: str) -> PartialTree:

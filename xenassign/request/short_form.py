@@ -14,10 +14,10 @@ from itertools import pairwise
 from typing import Any, NoReturn
 
 from xenassign.errors import ContradictionError, InputError, UsageError
-from xenassign.formats import xlcfg
-from xenassign.formats.xlcfg import Atom, ListValue, Value, XlAssignment, XlConfig
+from xenassign.formats import xlcfg_parser
+from xenassign.formats.xlcfg import Atom, ListValue, Value, XlAssignment, XlConfig, tree_beside
 from xenassign.request.origin import CfgOrigin, Written
-from xenassign.request.own_tree import PartialTree, beside, read_partial_tree
+from xenassign.request.own_tree import PartialTree, read_partial_tree
 from xenassign.request.request import Accepted
 from xenassign.xen.releases import FORCE
 from xenassign.xen.sci import SCMI_SMC
@@ -42,7 +42,7 @@ _PARTS = re.compile(
 
 def read_file(path: str) -> XlConfig:
     """Parses a file that may have proposed keys, as ``parse``. Raises InputError."""
-    return xlcfg.read_file(path, parse)
+    return xlcfg_parser.read_file(path, parse)
 
 
 def parse(text: str, file: str) -> XlConfig:
@@ -51,7 +51,7 @@ def parse(text: str, file: str) -> XlConfig:
     Places are those of the text.
     """
     readable = _PARTS.sub(lambda part: part[0].replace("-", "_") if part[1] else part[0], text)
-    return xlcfg.parse(readable, file)._replace(text=text)
+    return xlcfg_parser.parse(readable, file)._replace(text=text)
 
 
 def statements(base: XlConfig) -> Iterator[XlAssignment]:
@@ -115,7 +115,7 @@ def _partial_tree(base: XlConfig) -> PartialTree | None:
     value = base.get("device_tree")
     if not isinstance(value, Atom):
         return None
-    path = beside(base.file, value.text)
+    path = tree_beside(base.file, value.text)
     if path is None:
         text = f"device_tree: {value.text} is not beside this file, as blob or source"
         fix = "put it there, or remove the key, so that it is made of dtdev"

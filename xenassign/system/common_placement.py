@@ -7,7 +7,7 @@ moves.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import NamedTuple
@@ -19,7 +19,7 @@ from xenassign.errors import UsageError
 from xenassign.planning.decide import judge_request
 from xenassign.request.request import Pin
 from xenassign.request.resolve import Resolved, ResolvedSystem
-from xenassign.system.host_plan import HostRequest
+from xenassign.system.host_plan import HostRequest, Pins
 from xenassign.system.outcome import Names
 from xenassign.system.system import board_of, with_shared_memory
 from xenassign.xen.board import Board
@@ -32,9 +32,6 @@ _EVERYTHING = (Span(0, 1 << 64),)
 #: move blocks of the others. A block that still moves after these has no common address (two boards
 #: require different ones).
 _ROUNDS = 6
-
-#: By file name of the host and name of the domain: where ``auto`` placed blocks in the last run.
-Pins = Mapping[str, Mapping[str, tuple[Pin, ...]]]
 
 
 class _Key(NamedTuple):
@@ -93,12 +90,10 @@ class _Host:
 
 
 def with_pins(requests: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ...]:
-    """The requests with a pin for every block that ``auto`` places; one board needs the lock's.
+    """The requests of several boards with a pin for every block that ``auto`` places.
 
     ``pins``: those of the lock. A board whose request is invalid has the lines as ``problems``.
     """
-    if len(requests) == 1:
-        return (_locked(requests[0], pins),)
     pinned = {request.name: request for request in requests}
     hosts: list[_Host] = []
     complete = True
@@ -118,18 +113,6 @@ def with_pins(requests: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest,
     for host in hosts:
         pinned[host.request.name] = host.request._replace(system=_pinned(host))
     return tuple(pinned.values())
-
-
-def _locked(request: HostRequest, pins: Pins) -> HostRequest:
-    """A request with the pins of the lock alone."""
-    locked = pins.get(PurePath(request.tree.file).name, {})
-    system = request.system
-    if system is None or not locked:
-        return request
-    domains = (
-        d.with_values(pins=(*d.request.pins, *locked.get(d.name, ()))) for d in system.domains
-    )
-    return request._replace(system=system._replace(domains=tuple(domains)))
 
 
 def _host(request: HostRequest, system: ResolvedSystem, pins: Pins) -> _Host:

@@ -5,17 +5,21 @@ A device that a board lacks is reported, and the rest of the request is decided 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import Platform, read_platform
+from xenassign.request.request import Pin
 from xenassign.request.resolve import LookUp, ResolvedSystem, Unresolved, look_up
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.outcome import DomainOutcome
 from xenassign.system.system import SystemPlan
+
+#: By file name of the host and name of the domain: where ``auto`` placed blocks in the last run.
+Pins = Mapping[str, Mapping[str, tuple[Pin, ...]]]
 
 
 class HostRequest(NamedTuple):
@@ -92,3 +96,15 @@ def _host_request(name: str, platform: Platform, look_up: LookUp) -> HostRequest
     missing = tuple(each for each in look_up.unresolved if each.missing)
     problems = tuple(each.line for each in look_up.unresolved if not each.missing)
     return HostRequest(name, platform.tree, platform, look_up.system, missing, problems)
+
+
+def locked(request: HostRequest, pins: Pins) -> HostRequest:
+    """A request with the pins of the lock alone."""
+    by_domain = pins.get(PurePath(request.tree.file).name, {})
+    system = request.system
+    if system is None or not by_domain:
+        return request
+    domains = (
+        d.with_values(pins=(*d.request.pins, *by_domain.get(d.name, ()))) for d in system.domains
+    )
+    return request._replace(system=system._replace(domains=tuple(domains)))

@@ -15,9 +15,8 @@ from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.request.resolve import ResolvedSystem
 from xenassign.request.system_request import SystemRequest
-from xenassign.system.common_placement import Pins, with_pins
 from xenassign.system.differences import Difference, differences
-from xenassign.system.host_plan import HostPlan, HostRequest, host_requests
+from xenassign.system.host_plan import HostPlan, HostRequest, Pins, host_requests, locked
 from xenassign.system.outcome import outcome
 from xenassign.system.system import SystemPlan, decide_resolved
 
@@ -50,7 +49,13 @@ def decide_hosts(
     ``pins``: those of a lock. ``decide``: decides for one board. Raises UsageError if the request
     is invalid on all boards, or two boards have the same name.
     """
-    requests = with_pins(host_requests(trees, request), pins or {})
+    requests: Sequence[HostRequest] = host_requests(trees, request)
+    if len(requests) == 1:
+        requests = (locked(requests[0], pins or {}),)
+    else:
+        from xenassign.system.common_placement import with_pins
+
+        requests = with_pins(requests, pins or {})
     hosts = [_host_plan(each, decide) for each in requests]
     problems = [host.request.problems for host in hosts]
     if problems and all(problems):

@@ -9,7 +9,8 @@ from random import Random
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import DevicetreeError
-from xenassign.formats.xlcfg import ListValue, Value, parse
+from xenassign.formats.xlcfg import ListValue, Value
+from xenassign.formats.xlcfg_parser import parse
 
 from .blob import Blob
 from .partial import PARTIAL, PartialDraft

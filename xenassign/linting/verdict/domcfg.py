@@ -18,7 +18,7 @@ from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Span
 from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, rule, some
-from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig, parse
+from xenassign.formats.xlcfg import Atom, ConfigError, XlConfig
 from xenassign.linting.verdict import dom0less, mappings
 from xenassign.linting.verdict.builds import MPU, NO_MMU
 from xenassign.linting.verdict.cfg_builds import builds
@@ -79,6 +79,8 @@ NO_TREE = rule("XA612", "no-device-tree", "warning", "broken", routes=XL)
 
 def read(text: str, file: str) -> XlConfig | Finding:
     """The configuration, or the finding about a syntax error."""
+    from xenassign.formats.xlcfg_parser import parse
+
     try:
         return parse(text, file)
     except ConfigError as error:

@@ -6,8 +6,9 @@ from pathlib import PurePosixPath
 
 from xenassign.escape import hash_comment, xlcfg_string
 from xenassign.formats import xlcfg_edit
-from xenassign.formats.xlcfg import Atom, XlConfig, parse
+from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.formats.xlcfg_edit import Edit, written
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.outputs.domain.text import protected_paths, sci_value
 from xenassign.planning.plan import DomainPlan
 from xenassign.request import short_form

@@ -15,7 +15,8 @@ from xenassign.devicetree.blob_writer import to_blob
 from xenassign.devicetree.overlay import CONTENT
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding, errors
-from xenassign.formats.xlcfg import XlConfig, decode, encode, parse
+from xenassign.formats.xlcfg import XlConfig, decode, encode
+from xenassign.formats.xlcfg_parser import parse
 from xenassign.host.platform import Platform
 from xenassign.linting import waivers
 from xenassign.linting.documents import ConfigFile

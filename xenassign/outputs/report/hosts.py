@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from xenassign import escape
 from xenassign.errors import UsageError
 from xenassign.findings import Finding, rule
-from xenassign.formats import xlcfg
+from xenassign.formats import xlcfg, xlcfg_parser
 from xenassign.outputs.report.terminal import console
 from xenassign.system.differences import FOLDED, Difference, Value
 from xenassign.system.hosts import HostsPlan
@@ -89,7 +89,7 @@ def _content(name: str, data: bytes) -> object:
 
         return read_source(data, name).blob
     if name.endswith(".cfg"):
-        config = xlcfg.parse(xlcfg.decode(data), name)
+        config = xlcfg_parser.parse(xlcfg.decode(data), name)
         return [(s.name, s.append, _bare(s.value)) for s in config.statements]
     return data
 
