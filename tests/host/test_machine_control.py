@@ -24,7 +24,8 @@ KINDS = {
     " brcm,bcm2711-cprman samsung,exynos850-cmu-top google,gs101-cmu-top nvidia,tegra210-car"
     " fsl,ls1028a-clockgen hisilicon,hi3660-crgctrl,syscon marvell,armada-3700-tbg-clock"
     " st,stm32mp1-rcc,syscon intel,agilex-clkmgr qcom,sm8550-cpufreq-epss,qcom,cpufreq-epss"
-    " nvidia,tegra234-ccplex-cluster marvell,pxa1908-apbc",
+    " nvidia,tegra234-ccplex-cluster marvell,pxa1908-apbc brcm,bcm7445-avs-cpu-data-mem"
+    " aspeed,ast2700-scu0,syscon axis,artpec8-cmu-fsys",
     "power controller": "fsl,imx8mq-gpc renesas,r8a779f0-sysc rockchip,rk3588-pmu,syscon"
     " mediatek,mt8186-scpsys,syscon nvidia,tegra234-pmc samsung,exynos7-pmu,syscon qcom,rpmh-rsc"
     " allwinner,sun55i-a523-ppu brcm,bcm2711-pm,brcm,bcm2835-pm-wdt qcom,msm8916-acc"
@@ -42,18 +43,19 @@ KINDS = {
     "coherency": "arm,cci-400 arm,ccn-504 arm,cmn-600 arm,cortex-a9-scu",
     "cache controller": "qcom,sdm845-llcc arm,pl310-cache",
     "access control": "fsl,imx8mp-aipstz fsl,aips-bus,simple-bus fsl,spba-bus,simple-bus arm,tzc400"
-    " st,stm32mp25-rifsc,simple-bus amlogic,canvas",
+    " st,stm32mp25-rifsc,simple-bus amlogic,canvas apple,t8103-sart altr,socfpga-hps2fpga-bridge",
     "system registers": "rockchip,rk3399-grf,syscon,simple-mfd qcom,sdm845-tcsr,syscon"
     " ti,am654-system-controller,syscon fsl,ls1028a-dcfg,syscon allwinner,sun50i-a64-system-control"
     " mediatek,mt8173-infracfg,syscon arm,vexpress-sysreg hisilicon,hi6220-sysctrl,syscon"
     " rockchip,rk3588-pmugrf,syscon,simple-mfd rockchip,rk3588-ioc,syscon"
     " arm,juno-fpga-apb-regs,syscon,simple-mfd hisilicon,hi6220-sramctrl,syscon"
-    " fsl,imx8ulp-sim-lpav",
+    " fsl,imx8ulp-sim-lpav brcm,bcm7445-sun-top-ctrl,syscon rockchip,rk3576-pmu1grf,syscon",
     "system counter": "nxp,sysctr-timer nxp,imx95-sysctr-timer mediatek,mt6795-systimer"
     " google,gs101-mct,samsung,exynos4210-mct samsung,exynos2200-mct-peris",
     "interrupt controller": "arm,gic-v3-its mediatek,mt8183-sysirq,mediatek,mt6577-sysirq"
     " nvidia,tegra210-ictlr marvell,cp110-icu marvell,ap806-gicp brcm,bcm2836-armctrl-ic"
-    " qcom,sdm845-pdc,qcom,pdc ti,sci-intr ti,sci-inta fsl,ls1088a-isc,syscon fsl,ls2080a-extirq",
+    " qcom,sdm845-pdc,qcom,pdc ti,sci-intr ti,sci-inta fsl,ls1088a-isc,syscon"
+    " fsl,ls2080a-extirq st,stm32mp25-exti,syscon",
     "fuses": "fsl,imx8mp-ocotp,fsl,imx8mm-ocotp,syscon qcom,sc7280-qfprom,qcom,qfprom"
     " rockchip,rk3588-otp mediatek,mt8183-efuse,mediatek,efuse allwinner,sun50i-a64-sid"
     " nvidia,tegra234-efuse renesas,r8a779f0-efuse fsl,ls1028a-sfp",
@@ -123,7 +125,14 @@ def test_ordinary_devices_rule_over_nothing(rows: Rows) -> None:
 
 @pytest.mark.parametrize(
     "compatible",
-    ["snps,dw-wdt", "arm,sp805", "fsl,imx8mp-wdt", "qcom,apss-wdt-sm8250", "xlnx,versal-wwdt"],
+    [
+        "snps,dw-wdt",
+        "arm,sp805",
+        "nxp,s32g2-swt",
+        "fsl,imx8mp-wdt",
+        "qcom,apss-wdt-sm8250",
+        "xlnx,versal-wwdt",
+    ],
 )
 def test_watchdogs_reset_the_machine(compatible: str) -> None:
     known = machine_control((compatible,))
