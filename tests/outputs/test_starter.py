@@ -182,7 +182,8 @@ def test_the_keys_of_a_device_are_explained(made: Made, tmp_path: Path) -> None:
     assert ["path", *(line.split(" = ")[0] for line in offered)] == keys(DEVICE)
     for line in offered:
         name = "d*" if line.startswith("except") else "d"
-        agents = "sci = { smc-id = 1, shmem = 0, agent = [{ id = 2, smc-id = 2, shmem = 4096 }] }"
+        second = "{ id = 2, smc-id = 0x82000002, shmem = 4096 }"
+        agents = f"sci = {{ smc-id = 0x82000001, shmem = 0, agent = [{second}] }}"
         agent = 'sci = "scmi_smc_multiagent"\nagent = 2'
         above, own = (agents, agent) if line.startswith("sci-device") else ("", "")
         domain = f'[[domain]]\nname = "a"\n{own}\n[[domain.device]]\npath = "{name}"\n{line}\n'
