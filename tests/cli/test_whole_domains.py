@@ -608,3 +608,80 @@ def test_a_pool_of_xl(tmp_path: Path) -> None:
     text = NET.replace("[[domain]]", '[[domain]]\nroute = "xl"\ncpu-pool = "rt"')
     out = generate(tmp_path, text, boot="")
     assert 'pool = "rt"' in (out / "net.cfg").read_text().splitlines()
+
+
+# --- domains without devices ---
+
+ALONE = """
+[[domain]]
+name = "{name}"
+memory = 64
+vcpus = 1
+kernel = "Image"
+{more}
+"""
+MEMORY = '[[domain.shared-memory]]\nid = "ring"\nrole = "{role}"\nsize = "64K"'
+
+
+def test_domains_with_shared_memory_alone(tmp_path: Path) -> None:
+    text = "".join(
+        ALONE.format(name=name, more=MEMORY.format(role=role))
+        for name, role in (("one", "owner"), ("two", "borrower"))
+    )
+    load = 'load = { dtb = "0x4f000000" }'
+    text = text.replace('name = "two"', f'name = "two"\n{load}')
+    out = generate(tmp_path, text, *ALL)
+    tree = read_blob_file(out / "two.dtb")
+    assert not tree.root.children["passthrough"].children
+    applied = overlays_applied(tmp_path, out, ("one", "two"), VIRT)
+    for whole in (applied, read_blob_file(tmp_path / "host.dtb")):
+        node = whole.find("/chosen/two")
+        assert node is not None
+        assert any(
+            child.compatible[:1] == ("xen,domain-shared-memory-v1",)
+            for child in node.children.values()
+        )
+    for files in ((str(out), "--host", str(VIRT)), (str(tmp_path / "xenassign.toml"),)):
+        done = CliRunner().invoke(cli, ["lint", *files])
+        assert (done.exit_code, "broken" in done.output) == (0, False), done.output
+
+
+def test_the_second_end_of_a_channel_alone(tmp_path: Path) -> None:
+    """It states nothing of its own."""
+    channel = '[[domain.event-channel]]\nto = "two"'
+    text = ALONE.format(name="one", more=channel) + ALONE.format(name="two", more="")
+    out = generate(tmp_path, text)
+    done = CliRunner().invoke(cli, ["lint", str(out), "--host", str(VIRT)])
+    assert (done.exit_code, "guest: works" in done.output) == (0, True), done.output
+
+
+def test_the_lint_of_the_files_knows_the_build_and_the_other_domain(tmp_path: Path) -> None:
+    """Both ends of the channel are in one overlay, and the memory requires an option of Xen."""
+    more = f'{MEMORY.format(role="owner")}\n[[domain.event-channel]]\nto = "two"'
+    generate(tmp_path, ALONE.format(name="one", more=more) + ALONE.format(name="two", more=""))
+    for file in ("out", "xenassign.toml"):
+        done = CliRunner().invoke(cli, ["lint", str(tmp_path / file)])
+        assert (done.exit_code, "boots it on dom0less" in done.output) == (0, True), done.output
+    path = tmp_path / "out" / "two.dom0less.dtso"
+    for old, new in (("<2>", "<1024>"), ('target-path = "/chosen/one"', 'target-path = "/other"')):
+        text = path.read_text()
+        path.write_text(text.replace(old, new))
+        done = CliRunner().invoke(cli, ["lint", str(tmp_path / "out")])
+        path.write_text(text)
+        assert "[XA749]" in done.output
+
+
+@pytest.mark.parametrize("more", ["", "device = []", 'cpus = "0"'])
+def test_a_domain_with_nothing(tmp_path: Path, more: str) -> None:
+    said = refused(tmp_path, NET + ALONE.format(name="two", more=more))
+    assert "domain 'two': [[domain]] has no device; write device = [" in said
+
+
+def test_pages_alone(tmp_path: Path) -> None:
+    """Both routes have them."""
+    page = 'route = ["dom0less", "xl"]\n[[domain.page]]\naddress = 0x9100000\nsize = "4K"\n'
+    text = ALONE.format(name="one", more=f'{page}compatible = "ours,page"\nreason = "our core"')
+    out = generate(tmp_path, text)
+    assert '"0x9100,0x1' in (out / "one.cfg").read_text()
+    tree = read_blob_file(out / "one.dtb").root.children["passthrough"]
+    assert [node.compatible for node in tree.children.values()] == [("ours,page",)]

@@ -399,3 +399,20 @@ def test_only_what_is_below_passthrough_is_assigned(
     view = View(compiled(body), context(board("qemu")))
     found = {finding.code for finding in partial_tree.check(view)}
     assert found & {"XA802", "XA803"} == wanted
+
+
+@pytest.mark.parametrize(
+    ("body", "severity"),
+    [
+        ("passthrough { };", "note"),
+        ("aliases { }; passthrough { };", "error"),
+        ("passthrough { dev { reg = <1>; }; };", "error"),
+        ("", "error"),
+    ],
+)
+def test_an_empty_passthrough_is_that_of_a_domain_without_devices(
+    board: Board, body: str, severity: str
+) -> None:
+    view = View(compiled(body), context(board("qemu")))
+    (found,) = [finding for finding in partial_tree.check(view) if finding.code == "XA802"]
+    assert found.severity == severity

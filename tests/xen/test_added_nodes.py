@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+import pytest
+
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.blob_edit import edited
 from xenassign.devicetree.changes import Change
@@ -30,14 +32,16 @@ NODES = (
 )
 
 
+@pytest.mark.parametrize("devices", [(GPIO,), ()])
 def test_the_clock_without_its_node(
     dom0less_machine: Machine,
+    devices: tuple[str, ...],
     generate: Callable[..., tuple[DomainPlan, dict[str, bytes], list[Finding]]],
 ) -> None:
     host = edited(host_of("virt"), [Change("/", remove=("pl031@9010000",))])
     _, files, refused = generate(
         read_blob(host, "board.dtb"),
-        GPIO,
+        *devices,
         added=NODES,
         memory=256,
         vcpus=1,

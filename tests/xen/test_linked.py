@@ -34,7 +34,7 @@ name = "{name}"
 route = "dom0less"
 memory = 64
 vcpus = 1
-device = ["{device}"]
+{f'device = ["{device}"]' if device else ""}
 {more}
 """
 
@@ -53,7 +53,12 @@ PROPERTIES = (
 )
 
 
-def test_an_event_channel(dom0less_machine: Machine) -> None:
+#: The devices of the two guests; "": the guest has none, and an empty partial tree.
+DEVICES = (("/pl031@9010000", "/pl061@9030000"), ("", ""))
+
+
+@pytest.mark.parametrize("devices", DEVICES)
+def test_an_event_channel(dom0less_machine: Machine, devices: tuple[str, str]) -> None:
     """What is generated, with all properties of the node that a build like Debian's takes.
 
     The second guest's port is planned: the lowest that is free.
@@ -62,8 +67,8 @@ def test_an_event_channel(dom0less_machine: Machine) -> None:
     lines = [line for name, line in PROPERTIES if name in release.domain_properties]
     cpus = ['cpus = "0"'] if release.vcpu_nodes else []
     ends = (*cpus, "[[domain.event-channel]]", 'to = "second"', "port = 1023", "[domain.dom0less]")
-    text = domain("first", "/pl031@9010000", "\n".join([*ends, *lines]))
-    text += domain("second", "/pl061@9030000", "")
+    text = domain("first", devices[0], "\n".join([*ends, *lines]))
+    text += domain("second", devices[1], "")
     kernels = {"first": asking(1023), "second": asking(2)}
     text = f'xen = "{dom0less_machine.release}"\n{text}'
     message, said = boot_generated(dom0less_machine, text, kernels)
@@ -90,8 +95,9 @@ if POOLED:
 
 if SHARING:
 
+    @pytest.mark.parametrize("devices", DEVICES)
     @pytest.mark.parametrize("version", SHARING)
-    def test_shared_memory(version: str) -> None:
+    def test_shared_memory(version: str, devices: tuple[str, str]) -> None:
         """At another address in each guest, and behind a first page that has the other's mark."""
         own, other = 0x50000000, 0x50010000
         marks = 0x6F6E65206D61726B, 0x74776F206D61726B
@@ -99,13 +105,13 @@ if SHARING:
             "first": meeting(own, marks[0], own + PAGE, marks[1]),
             "second": meeting(other + PAGE, marks[1], other, marks[0]),
         }
-        text = domain("first", "/pl031@9010000", f"""
+        text = domain("first", devices[0], f"""
             [[domain.shared-memory]]
             id = "ring"
             role = "owner"
             size = {2 * PAGE}
             host = 0x70000000
-            guest = {own}""") + domain("second", "/pl061@9030000", f"""
+            guest = {own}""") + domain("second", devices[1], f"""
             [[domain.shared-memory]]
             id = "ring"
             role = "borrower"

@@ -35,6 +35,8 @@ def changed(toml: TomlFile, changes: Iterable[OptionChange], trees: Sequence[Tre
     ``trees``: the boards. Raises UsageError for a change that the file cannot have.
     """
     top = deepcopy(toml.values)
+    for domain in top["domain"]:
+        domain.setdefault("device", [])
     for change in changes:
         names = [domain["name"] for domain in top["domain"]]
         target = _Changed(top, top["domain"][names.index(change.domain)], change, trees)
@@ -55,7 +57,7 @@ def edits(before: TomlFile, after: TomlFile) -> list[TableEdit]:
         at: KeyPath = ("domain", index)
         tables = _are_tables(before, (*at, "device"))
         result.append(_edit(at, old, new, but="device" if tables else None))
-        devices = old["device"] if tables else []
+        devices = old.get("device", []) if tables else []
         if tables and len(new["device"]) < len(devices):
             raise UsageError(f"{before.file}: a device would have to be removed")
         for number, device in enumerate(new["device"] if tables else ()):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from xenassign.devicetree.tree import Node
 from xenassign.errors import InputError, UsageError, reason_of
@@ -20,8 +20,8 @@ from xenassign.linting.documents import Document, TreeFile, read_document
 from xenassign.planning.plan import SCHEMA
 from xenassign.reading import MAX_SIZE
 from xenassign.request.request import Request
-from xenassign.xen.releases import UPSTREAM, Release, release
-from xenassign.xen.sci_agents import BINDING
+from xenassign.xen.releases import UPSTREAM, Release, options_of, release
+from xenassign.xen.sci_agents import BINDING, KCONFIG
 
 _BLOB_OF = {"dts": "dtb", "dtso": "dtbo"}
 _SUFFIXES = (*_BLOB_OF, *_BLOB_OF.values(), "cfg")
@@ -32,8 +32,7 @@ _OF_LABELS = ("__symbols__", "__fixups__", "__local_fixups__")
 class DomainFacts(NamedTuple):
     """What the request of a domain states and its files do not. ``memory``: MiB.
 
-    ``static_memory``: whether Xen is built with CONFIG_STATIC_MEMORY, since the domain has some;
-    ``agent``: whether with the proposed agents of SCMI, since the domain is one.
+    ``kconfig``: the options that Xen is built with, since the domain requires them.
     """
 
     name: str
@@ -43,8 +42,7 @@ class DomainFacts(NamedTuple):
     vcpus: int | None = None
     drivers: frozenset[str] | None = None
     xen_console: str | None = None
-    static_memory: bool = False
-    agent: bool = False
+    kconfig: frozenset[str] = frozenset()
 
 
 class Folder(NamedTuple):
@@ -66,8 +64,7 @@ def facts_of(request: Request) -> DomainFacts:
         request.vcpus,
         request.drivers,
         request.xen_console,
-        bool(request.static_memory),
-        request.agent is not None,
+        request.kconfig,
     )
 
 
@@ -186,9 +183,19 @@ def facts_in(file: Path) -> DomainFacts | None:
         _number(plan.get("vcpus")),
         frozenset(_strings(drivers)) if drivers is not None else None,
         console if isinstance(console, str) else None,
-        bool(plan.get("static_memory")),
-        plan.get("sci") == BINDING.type,
+        _kconfig(plan, xen),
     )
+
+
+def _kconfig(plan: dict[str, Any], xen: Release) -> frozenset[str]:
+    """The options that a plan requires, as ``Request.kconfig`` has them."""
+    properties, named = plan.get("node_properties"), xen.domain_options
+    names = properties if isinstance(properties, dict) else {}
+    options = {named[name] for name in names if name in named}
+    options |= {"STATIC_MEMORY"} if plan.get("static_memory") else set()
+    options |= {"STATIC_SHM"} if plan.get("shared_memory") else set()
+    options |= {KCONFIG} if plan.get("sci") == BINDING.type else set()
+    return options_of(options)
 
 
 def _strings(value: object) -> list[str]:

@@ -17,7 +17,6 @@ from xenassign.linting.lint_report import Report, merged
 from xenassign.linting.linter import Options, lint
 from xenassign.linting.settings import Settings, read_settings, selected
 from xenassign.xen.releases import DEFAULT, UPSTREAM, Release, release
-from xenassign.xen.sci_agents import KCONFIG
 
 if TYPE_CHECKING:
     from xenassign.linting.folder import DomainFacts, Folder
@@ -90,9 +89,7 @@ def _facts(project: Project | None) -> dict[str, DomainFacts]:
 
 def _kconfig(facts: Iterable[DomainFacts]) -> frozenset[str]:
     """The options that Xen is built with, as domains require them."""
-    known = list(facts)
-    options = {"STATIC_MEMORY"} if any(fact.static_memory for fact in known) else set()
-    return frozenset(options | ({KCONFIG} if any(fact.agent for fact in known) else set()))
+    return frozenset[str]().union(*(fact.kconfig for fact in facts))
 
 
 def _of_boot(

@@ -70,7 +70,7 @@ class DeviceTable(NamedTuple):
 def device_tables(domain: dict[str, Any], origin: Origin) -> list[DeviceTable]:
     """The devices of a domain, in the order of the file."""
     devices = []
-    for index, entry in enumerate(domain["device"]):
+    for index, entry in enumerate(domain.get("device", ())):
         at = origin.below("device", index)
         options = entry if isinstance(entry, dict) else {"path": entry}
         path = Written(options["path"], at.below("path") if isinstance(entry, dict) else at)

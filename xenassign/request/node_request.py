@@ -7,7 +7,7 @@ Addresses and sizes are bytes.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from xenassign.devicetree.spans import PAGE_SIZE, Span
@@ -49,7 +49,8 @@ class NodeRequest(NamedTuple):
     :mod:`xenassign.xen.node_properties`; True: a property without a value. ``shared_memory``: what
     it has together with other domains. ``event_channels``: those that it states.
     ``cpus``: lists of the host's CPUs, as ``0,2-3``: one for all vCPUs, or one for each.
-    ``cpu_pool``: the name of the pool that it is in.
+    ``cpu_pool``: the name of the pool that it is in. ``called``: another domain states an event
+    channel to it.
     """
 
     properties: tuple[tuple[str, int | str | bool], ...] = ()
@@ -57,6 +58,12 @@ class NodeRequest(NamedTuple):
     event_channels: tuple[EventChannel, ...] = ()
     cpus: tuple[str, ...] = ()
     cpu_pool: Written | None = None
+    called: bool = False
+
+    @property
+    def connected(self) -> bool:
+        """Whether it has something together with another domain."""
+        return bool(self.shared_memory or self.event_channels or self.called)
 
     def get(self, name: str) -> int | str | bool | None:
         """The value of a property; None: it is not set."""
@@ -115,7 +122,7 @@ class NodeRequest(NamedTuple):
 NOTHING = NodeRequest()
 
 
-def node_request(domain: dict[str, Any], origin: Origin) -> NodeRequest:
+def node_request(domain: dict[str, Any], origin: Origin, *, called: bool) -> NodeRequest:
     """The request of a [[domain]] of xenassign.toml, which has this place."""
     pool = domain.get("cpu-pool")
     return NodeRequest(
@@ -134,7 +141,13 @@ def node_request(domain: dict[str, Any], origin: Origin) -> NodeRequest:
         ),
         tuple(as_list(domain.get("cpus"))),
         Written(pool, origin.below("cpu-pool")) if pool is not None else None,
+        called,
     )
+
+
+def called_domains(domains: Iterable[dict[str, Any]]) -> set[str]:
+    """The domains that event channels of others lead to."""
+    return {end["to"] for domain in domains for end in domain.get("event-channel", ())}
 
 
 def _shared_memory(table: dict[str, Any], named: Written) -> SharedMemory:

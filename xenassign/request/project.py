@@ -22,7 +22,7 @@ from xenassign.request.device_keys import device_mistakes, device_options, devic
 from xenassign.request.keys.domain_section import DOMAIN
 from xenassign.request.keys.mistakes import Mistake, mistakes, sentence
 from xenassign.request.keys.whole_file import BOOT, FORMAT, TOP
-from xenassign.request.node_request import node_request
+from xenassign.request.node_request import called_domains, node_request
 from xenassign.request.origin import Origin, Written, located, stop
 from xenassign.request.request import (
     Request,
@@ -51,7 +51,8 @@ PURPOSE = "a file with [[domain]] tables: `xenassign init` writes one"
 #: Keys that xl has nothing for.
 _OF_DOM0LESS = ("static-memory", "direct-map", "shared-memory")
 #: Keys of which a domain has one at least.
-_GIVING = tuple(key for key in DOMAIN.keys if key.name in ("device", "line", "page"))
+_GIVING = ("device", "line", "page", "shared-memory", "event-channel")
+_DEVICE = next(key for key in DOMAIN.keys if key.name == "device")
 
 
 def read_project(path: Path) -> Project:
@@ -130,6 +131,7 @@ def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
         yield Mistake((), "there is no domain; write [[domain]] with its name and device")
         return
     names: dict[str, str] = {}
+    called = called_domains(values["domain"])
     for index, domain in enumerate(values["domain"]):
         at: KeyPath = ("domain", index)
         who = f"domain {domain['name']!r}"
@@ -139,8 +141,8 @@ def _mistakes(values: dict[str, Any]) -> Iterator[Mistake]:
             why = "another domain has this name" if other == domain["name"] else same
             yield Mistake((*at, "name"), f"{who}: {why}; give each a unique name")
         names[domain["name"].lower()] = domain["name"]
-        if not any(domain.get(key.name) for key in _GIVING):
-            yield Mistake(at, f"{who}: [[domain]] has no device; {_GIVING[0].hint}")
+        if not any(domain.get(name) for name in _GIVING) and domain["name"] not in called:
+            yield Mistake(at, f"{who}: [[domain]] has no device; {_DEVICE.hint}")
         paths: set[str] = set()
         for number, device in enumerate(domain.get("device", ())):
             path = device["path"] if isinstance(device, dict) else device
@@ -170,7 +172,8 @@ def _request(top: dict[str, Any], domain: dict[str, Any], folder: Path, origin: 
     memory = domain.get("memory")
     if memory is not None:
         options["memory"] = memory if isinstance(memory, int) else mebibytes(memory)
-    options["node"] = node_request(domain, origin)
+    called = domain["name"] in called_domains(top["domain"])
+    options["node"] = node_request(domain, origin, called=called)
     if "static-memory" in domain:
         options["static_memory"] = tuple(map(_bank, domain["static-memory"]))
     base, console = domain.get("base-cfg"), top.get("xen-console")

@@ -193,7 +193,7 @@ class Request:
 
     def __post_init__(self) -> None:
         self._check_static_memory()
-        if not (self.devices or self.added or self.follows):
+        if not (self.devices or self.added or self.follows or self.node.connected):
             raise UsageError("no device is given; give at least one with -d PATH")
         if not re.fullmatch(DOMAIN_NAME, self.name):
             raise UsageError(f"the name {self.name!r} is invalid; {DOMAIN_NAME_RULE}")

@@ -29,7 +29,7 @@ def agents_of(top: Mapping[str, Any], whole: Origin) -> Agents | None:
 
 def permissions(domain: Mapping[str, Any]) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """``sci-device`` of the devices of a domain that have it, by their names."""
-    devices = (device for device in domain["device"] if isinstance(device, dict))
+    devices = (device for device in domain.get("device", ()) if isinstance(device, dict))
     return tuple(
         (device["path"], tuple(as_list(device["sci-device"])))
         for device in devices

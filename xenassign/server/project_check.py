@@ -85,7 +85,7 @@ def _place_of(toml: TomlFile, finding: Finding) -> KeyPath:
     for index, domain in enumerate(domains):
         if finding.domain not in (None, domain["name"]):
             continue
-        for number, device in enumerate(domain["device"]):
+        for number, device in enumerate(domain.get("device", ())):
             path = device["path"] if isinstance(device, dict) else device
             if finding.node is not None and finding.node.endswith(str(path).strip("/")):
                 return ("domain", index, "device", number)

@@ -44,13 +44,22 @@ _BUSES = SIMPLE_BUSES | {"simple-mfd"}
 
 
 def nothing_assigned(view: View) -> Iterator[Finding]:
-    """No node with xen,reg or xen,path: dom0less Xen assigns nothing, without an error."""
-    if not view.nodes:
+    """No node with xen,reg or xen,path: dom0less Xen assigns nothing, without an error.
+
+    A tree that has no other node than an empty /passthrough is that of a domain without devices.
+    """
+    if view.nodes:
+        return
+    if view.passthrough and {*view.tree.nodes()} == {view.tree.root, *view.passthrough}:
+        message = "/passthrough is empty: the domain has no device"
+        yield NOTHING_ASSIGNED(message, node="/", severity="note", fix=_NO_DEVICE)
+    else:
         message = "no node below /passthrough has xen,reg or xen,path"
         fix = _FOR_XL if view.devices else None
         yield NOTHING_ASSIGNED(message, node="/", fix=fix)
 
 
+_NO_DEVICE = "put devices below it, or leave it so for a domain that has none"
 _FOR_XL = "add both for dom0less; with xl neither is required: give the dom.cfg too, or --route xl"
 
 

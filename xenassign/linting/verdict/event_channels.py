@@ -58,6 +58,9 @@ class _Ports:
     def take(self, end: End) -> None:
         """Allocates a port, 0 for the first free one. Raises RefusedError."""
         domain = end.node.parent
+        if domain is not None and _changes_a_domain(domain):
+            self._taken.setdefault(domain, {0})
+            self._limits.setdefault(domain, _PORTS)
         taken = self._taken.get(domain) if domain is not None else None
         if taken is None or domain is None:
             raise RefusedError(f"{end.node.path} is in no domain")
@@ -69,6 +72,14 @@ class _Ports:
         if port in taken:
             raise RefusedError(f"port {port} of {domain.path} is in use")
         taken.add(port)
+
+
+def _changes_a_domain(content: Node) -> bool:
+    """Whether a node is what an overlay adds to a domain of another one: its target is below
+    /chosen.
+    """
+    target = content.parent.text("target-path") if content.parent is not None else None
+    return content.name == CONTENT and (target or "").startswith("/chosen/")
 
 
 def _limit(domain: DomainNode, view: DomainView) -> int:

@@ -259,8 +259,8 @@ DOMAIN = Section(
         Key(
             "device",
             DEVICE,
-            "Its devices; a device without options may be a string. Required without line and"
-            " page.",
+            "Its devices; a device without options may be a string. A domain without any has"
+            " lines, pages, shared memory or an event channel.",
             '["ethernet0"]',
         ),
         Key("line", LINE, "Interrupts that no device of the board has.", ""),
