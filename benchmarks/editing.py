@@ -1,7 +1,8 @@
 """What an edit costs in the language server: ``python -m benchmarks.editing BOARD DEVICE``.
 
-A domain with the device is generated on the board; then random words of its partial device tree are
-doubled, removed or restored, and each text is judged and made into diagnostics as for an editor.
+A domain with the device is generated on the board; then random words of its partial device tree, or
+of another file of it, are doubled, removed or restored, and each text is judged and made into
+diagnostics as for an editor.
 """
 
 from __future__ import annotations
@@ -61,7 +62,7 @@ def show(files: OpenFiles, hosts: HostSources, path: str) -> None:
     diagnostics(analysis, lines, locate, lambda finding: related(finding, analysis, place))
 
 
-def measure(board: Path, device: str, routes: tuple[str, ...], count: int) -> None:
+def measure(board: Path, device: str, routes: tuple[str, ...], count: int, edit: str) -> None:
     """Prints milliseconds of the processor for an edit, and the memory."""
     anywhere = (parse_map("auto"),)
     request = Request((device,), name="net", memory=512, vcpus=1, maps=anywhere, routes=routes)
@@ -73,8 +74,8 @@ def measure(board: Path, device: str, routes: tuple[str, ...], count: int) -> No
         for file, data in result.files.items():
             (folder / file).write_bytes(data)
         (folder / "xenassign.toml").write_text(f'host = "{board}"\n')
-        path, files = str(folder / "net.dts"), OpenFiles()
-        right = text = (folder / "net.dts").read_text()
+        path, files = str(folder / edit), OpenFiles()
+        right = text = (folder / edit).read_text()
         hosts = HostSources(files)
         chance, before = random.Random(7), 0.0
         times = []
@@ -100,8 +101,10 @@ def main() -> None:
     parser.add_argument("device")
     parser.add_argument("--route", action="append", choices=ROUTES)
     parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--edit", default="net.dts", help="such as net.host.dtso, the marks")
     given = parser.parse_args()
-    measure(given.board.resolve(), given.device, tuple(given.route or ROUTES), given.count)
+    routes = tuple(given.route or ROUTES)
+    measure(given.board.resolve(), given.device, routes, given.count, given.edit)
 
 
 if __name__ == "__main__":

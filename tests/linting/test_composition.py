@@ -12,6 +12,7 @@ import pytest
 from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import InputError
+from xenassign.linting.composition import booted, with_host_overlays
 from xenassign.linting.documents import read_document, read_tree_file
 from xenassign.linting.lint_report import Report
 from xenassign.linting.linter import Options, lint
@@ -211,3 +212,28 @@ def test_an_overlay_of_the_host_may_build_on_another(board: Board, wording: Word
     assert both.verdict == {"dom0less": "accepted", "xl": "accepted"}
     with wording.raises(InputError):
         report("domu1.dts", overlays=("below.dtso", "bus.dtso"), host=board("qemu"))
+
+
+def _has(tree: Tree | None, path: str, name: str) -> bool:
+    node = tree.find(path) if tree is not None else None
+    assert node is not None
+    return node.has(name)
+
+
+def test_a_board_with_the_same_overlays_is_not_made_again(board: Board) -> None:
+    host = board("qemu")
+    write("more.dtso", '&{/} { more { xen,passthrough; compatible = "a"; }; };')
+    marks, more = read_tree_file("marks.dtso"), read_tree_file("more.dtso")
+    for apply in (booted, lambda host, overlays: with_host_overlays(overlays, host)):
+        one, both = apply(host, [marks]), apply(host, [marks, more])
+        Path("commented.dtso").write_text(f"{MARKS}/* a comment */\n")
+        commented = read_tree_file("commented.dtso")
+        assert apply(host, [commented]) is one is not None
+        assert apply(host, [commented, more]) is both is not None
+        write("other.dtso", "&{/pl031@9010000} { xen,passthrough; other; };")
+        changed = apply(host, [marks, read_tree_file("other.dtso")])
+        assert _has(changed, "/pl031@9010000", "other")
+        assert apply(host, [marks]) is one
+        other = apply(host, [read_tree_file("other.dtso")])
+        assert _has(other, "/pl031@9010000", "other")
+        assert not _has(other, "/pl061@9030000", "xen,passthrough")

@@ -36,8 +36,8 @@ _VARIABLE = (
     r"(?m)^[ \t]*(?:export[ \t]+)?(?:NUM_DOMUS|DOMU_\w+|DOM0_KERNEL|UBOOT_SOURCE)(?:\[[^\]\n]*\])?="
 )
 
-#: Applies overlays to a host's tree.
-_Apply = Callable[[Tree | None, tuple[TreeFile, ...]], Tree | None]
+#: Applies an overlay to a host's tree.
+_Apply = Callable[[Tree | None, TreeFile], Tree | None]
 
 _ROOT = Tree(Node(""), "an empty tree")
 _MARK = "xen,passthrough"
@@ -78,41 +78,40 @@ def with_host_overlays(overlays: Iterable[TreeFile], host: Tree | None) -> Tree 
 
     Raises InputError for an overlay that no boot loader can apply.
     """
-    return _remembered(host, tuple(overlays), _with_host_overlays)
+    return _remembered(host, overlays, _with_host_overlay)
 
 
-def _with_host_overlays(host: Tree | None, overlays: tuple[TreeFile, ...]) -> Tree | None:
+def _with_host_overlay(host: Tree | None, overlay: TreeFile) -> Tree | None:
+    tree = overlay.tree
+    if tree is None:
+        return host
+    if not overlay.overlay:
+        fix = "give an overlay (.dtbo, .dtso), or the file as one to judge"
+        raise InputError(f"{overlay.file}: is not an overlay of the host; {fix}")
+    kind = kind_of(tree, host)
+    if host is None or kind == DEVICES:
+        return host
+    fix = "correct it, or give the board's tree that it is for as --host"
+    blob = _apply(host, overlay, fix).blob
+    return read_blob(blob, host.file) if kind in _AT_BOOT else host
+
+
+#: Of a tree: the bytes of the overlay that was last applied to it, and the tree that resulted. A
+#: process that judges again and again, such as the language server, has both again.
+_BOOTED: WeakKeyDictionary[Tree, tuple[_Apply, bytes, Tree]] = WeakKeyDictionary()
+
+
+def _remembered(host: Tree | None, overlays: Iterable[TreeFile], apply: _Apply) -> Tree | None:
+    """The host's tree with overlays, as ``apply`` applies each."""
     for overlay in overlays:
-        tree = overlay.tree
-        if tree is None:
+        last = _BOOTED.get(host) if host is not None else None
+        if last is not None and last[:2] == (apply, overlay.blob) and overlay.overlay:
+            host = last[2]
             continue
-        if not overlay.overlay:
-            fix = "give an overlay (.dtbo, .dtso), or the file as one to judge"
-            raise InputError(f"{overlay.file}: is not an overlay of the host; {fix}")
-        kind = kind_of(tree, host)
-        if host is not None and kind != DEVICES:
-            fix = "correct it, or give the board's tree that it is for as --host"
-            blob = _apply(host, overlay, fix).blob
-            host = read_blob(blob, host.file) if kind in _AT_BOOT else host
+        base, host = host, apply(host, overlay)
+        if base is not None and host is not None and host is not base:  # else it would keep itself
+            _BOOTED[base] = apply, overlay.blob, host
     return host
-
-
-#: Of a host: the overlays that were last applied to it, and the tree that resulted. A process that
-#: judges again and again, such as the language server, has both again.
-_BOOTED: WeakKeyDictionary[Tree, tuple[_Apply, tuple[TreeFile, ...], Tree]] = WeakKeyDictionary()
-
-
-def _remembered(host: Tree | None, files: tuple[TreeFile, ...], apply: _Apply) -> Tree | None:
-    """The host's tree with overlays, as ``apply`` applies them."""
-    if host is None or not files:
-        return apply(host, files)
-    last = _BOOTED.get(host)
-    if last is not None and last[:2] == (apply, files):
-        return last[2]
-    tree = apply(host, files)
-    if tree is not None and tree is not host:  # else it would keep itself
-        _BOOTED[host] = apply, files, tree
-    return tree
 
 
 def booted(host: Tree | None, overlays: Iterable[TreeFile]) -> Tree | None:
@@ -120,17 +119,16 @@ def booted(host: Tree | None, overlays: Iterable[TreeFile]) -> Tree | None:
 
     One that does not fit is left out: what it says of domains can be judged anyway.
     """
-    return _remembered(host, tuple(overlays), _booted)
+    return _remembered(host, overlays, _booted)
 
 
-def _booted(host: Tree | None, overlays: tuple[TreeFile, ...]) -> Tree | None:
-    for overlay in overlays:
-        tree = overlay.tree
-        if host is not None and tree is not None and kind_of(tree, host) in _AT_BOOT:
-            from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
+def _booted(host: Tree | None, overlay: TreeFile) -> Tree | None:
+    tree = overlay.tree
+    if host is not None and tree is not None and kind_of(tree, host) in _AT_BOOT:
+        from xenassign.devicetree.overlay_apply import MisfitError, apply_overlay
 
-            with suppress(MisfitError):
-                host = read_blob(apply_overlay(host, tree).blob, host.file)
+        with suppress(MisfitError):
+            return read_blob(apply_overlay(host, tree).blob, host.file)
     return host
 
 
