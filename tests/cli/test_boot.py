@@ -108,6 +108,20 @@ def test_its_own_output_gives_itself(folder: Path) -> None:
     assert (folder / "one.dtb").read_bytes() == (folder / "two.dtb").read_bytes()
 
 
+def test_errors_of_outputs_name_keys_of_the_file(folder: Path) -> None:
+    """With -c what to do is what to write there; so it is found by who reads the file."""
+    shutil.copy(folder / "board.dtb", folder / "zynqmp-zcu102.dtb")
+    without = SYSTEM.replace(', kernel = "0x60000000:Image"', "")
+    (folder / "x.toml").write_text(without)
+    (folder / "xen").write_bytes(bytes(4096))
+    for options, said in (
+        (("--uboot-script",), 'domain net has no kernel; give load = { kernel = "ADDRESS'),
+        (("--route", "xl", "--zephyr"), 'requires values for net; give kernel = "PATH"'),
+    ):
+        done = CliRunner().invoke(cli, ["generate", "-c", "x.toml", "-o", "out", *options])
+        assert said in str(done.exception)
+
+
 def test_chosen() -> None:
     assert generate("--host-out", "xen.dtb", "--chosen", *LOADS).exit_code == 0
     reg = node("xen.dtb", "/chosen/domu1/module@60000000").cells("reg")

@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         _check_boards(request, trees)
         older = _older_lock(path, locked)
         how = BuildOptions(per_host, only, older, locked, str(path or ""), ignore, strict)
-        built = build(trees, request, how)
+        built = printing.naming(config, lambda: build(trees, request, how))
         advice = suggestions.of(given, trees, request, built, how) if not quiet else None
     wording = printing.wording(config)
     show_plan(built, quiet, advice, Path(output), wording)

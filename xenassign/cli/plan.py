@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
     older = older_lock(path, required=bool(lock))
     only = given.get("name") if config is not None else None
     how = BuildOptions(True, only, older, ignore=ignore, strict=strict)
-    built = build(trees, request, how)
+    built = printing.naming(config, lambda: build(trees, request, how))
     wording = printing.wording(config)
     refusals = [*map(wording, lines(built.refusals))]
     of_plan = given, trees, request, built, how

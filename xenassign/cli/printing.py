@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import click
 
+from xenassign.errors import UsageError
+
 Wording = Callable[[str], str]
+_Done = TypeVar("_Done")
 
 
 def wording(config: str | None) -> Wording:
@@ -14,6 +18,15 @@ def wording(config: str | None) -> Wording:
     from xenassign.request.option_names import in_toml
 
     return str if config is None else in_toml
+
+
+def naming(config: str | None, work: Callable[[], _Done]) -> _Done:
+    """What is done, whose errors name options as ``wording`` does."""
+    try:
+        return work()
+    except UsageError as error:
+        error.lines = tuple(map(wording(config), error.lines))
+        raise
 
 
 def lines(texts: Iterable[str], *, err: bool = False) -> None:

@@ -88,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917 (click gives each option as a parameter)
         request, trees = read_system(given, host, hosts, config, include)
         older = older_lock(path, required=bool(lock))
         how = BuildOptions(len(trees) > 1, only, older, ignore=ignore, strict=strict)
-        built = build(trees, request, how)
+        built = printing.naming(config, lambda: build(trees, request, how))
         advice = None
         if config is None and form == "html":
             advice = suggestions.of(given, trees, request, built, how).advice
