@@ -63,7 +63,7 @@ RELATIONS = (
     # xen,reg of a node: what is invalid, or elsewhere, does not map the registers.
     Relation(_node, ("XA205", "XA206", "XA213", "XA214"), ("XA215", "XA216")),
     Relation(_node, ("XA222", "XA411"), ("XA215",)),
-    Relation(_node, ("XA211", "XA212"), ("XA227",)),
+    Relation(_node, ("XA211", "XA212"), ("XA227", "XA818")),
     Relation(_place, ("XA217",), ("XA216",)),
     Relation(_node, ("XA219",), ("XA203",)),
     # The host's node: one that does not exist, or is Xen's, does not fit; one not marked is dom0's.

@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from xenassign.devicetree import cells
 from xenassign.devicetree.addresses import SIMPLE_BUSES
 from xenassign.devicetree.tree import Node, PropertyError
 from xenassign.findings import Finding, rule
@@ -29,6 +30,7 @@ UNKNOWN = rule("XA809", "xen-property-unknown", "warning", "broken", routes=DOM0
 NO_COMPATIBLE = rule("XA810", "no-compatible", "warning", "broken")
 BAD_COMPATIBLE = rule("XA811", "compatible-malformed", "warning", "broken")
 NO_CELLS = rule("XA812", "cells-missing", "warning", "broken")
+MALFORMED_REG = rule("XA818", "reg-malformed", "error", "broken")
 PATH_LIST = rule("XA813", "xen-path-list", "warning", "broken", routes=DOM0LESS)
 
 #: Other valid properties below /passthrough: those of the guest's own bindings
@@ -120,6 +122,35 @@ def bus_cells(view: View) -> Iterator[Finding]:
         if missing and bus is device.parent:
             message = f"{bus.path} has no {' and no '.join(missing)}; {device.path} is below it"
             yield NO_CELLS(message, node=bus.path)
+
+
+def reg_entries(view: View) -> Iterator[Finding]:
+    """reg that ends within an entry: a guest reads whole entries, and no other."""
+    for node in view.devices:
+        prop, bus = node.get("reg"), node.parent
+        if (
+            prop is None
+            or bus is None
+            or not (bus.has("#address-cells") and bus.has("#size-cells"))
+        ):
+            continue
+        try:
+            address, size = cells.bus_cells(bus)
+        except PropertyError:  # XA211 reports cells that are out of range
+            continue
+        width = address + size
+        remainder = len(prop.value) % (4 * width) if width else 0
+        if remainder:
+            whole = len(prop.value) // (4 * width)
+            end = f"{node.path}: the last {remainder} bytes of reg are not an entry"
+            effect = "" if whole else "; the guest finds no registers"
+            yield MALFORMED_REG(
+                f"{end} ({bus.path} has {address} address and {size} size cells){effect}",
+                node=node.path,
+                prop="reg",
+                cell=whole * width,
+                severity="warning" if whole else None,
+            )
 
 
 def aliases(view: View) -> Iterator[Finding]:
@@ -224,6 +255,7 @@ CHECKS: tuple[Check, ...] = (
     simple_bus,
     bus_ranges,
     bus_cells,
+    reg_entries,
     aliases,
     unknown,
     no_compatible,
