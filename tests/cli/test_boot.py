@@ -64,7 +64,7 @@ def asked_wrongly(done: Result) -> XenassignError:
     assert isinstance(done.exception, XenassignError)
     assert done.exception.exit_status == 2
     assert not Path("out").exists()
-    assert "\n" not in str(done.exception)
+    assert all("\n" not in line for line in done.exception.lines)
     return done.exception
 
 
