@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node
 from xenassign.errors import InputError, UsageError, reason_of
@@ -20,8 +20,7 @@ from xenassign.linting.documents import Document, TreeFile, read_document
 from xenassign.planning.plan import SCHEMA
 from xenassign.reading import MAX_SIZE
 from xenassign.request.request import Request
-from xenassign.xen.releases import UPSTREAM, Release, options_of, release
-from xenassign.xen.sci_agents import BINDING, KCONFIG
+from xenassign.xen.releases import UPSTREAM, Release, release
 
 _BLOB_OF = {"dts": "dtb", "dtso": "dtbo"}
 _SUFFIXES = (*_BLOB_OF, *_BLOB_OF.values(), "cfg")
@@ -183,19 +182,8 @@ def facts_in(file: Path) -> DomainFacts | None:
         _number(plan.get("vcpus")),
         frozenset(_strings(drivers)) if drivers is not None else None,
         console if isinstance(console, str) else None,
-        _kconfig(plan, xen),
+        frozenset(_strings(plan.get("kconfig"))),
     )
-
-
-def _kconfig(plan: dict[str, Any], xen: Release) -> frozenset[str]:
-    """The options that a plan requires, as ``Request.kconfig`` has them."""
-    properties, named = plan.get("node_properties"), xen.domain_options
-    names = properties if isinstance(properties, dict) else {}
-    options = {named[name] for name in names if name in named}
-    options |= {"STATIC_MEMORY"} if plan.get("static_memory") else set()
-    options |= {"STATIC_SHM"} if plan.get("shared_memory") else set()
-    options |= {KCONFIG} if plan.get("sci") == BINDING.type else set()
-    return options_of(options)
 
 
 def _strings(value: object) -> list[str]:

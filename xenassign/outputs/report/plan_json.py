@@ -48,6 +48,7 @@ def plan(domain: DomainPlan) -> dict[str, Any]:
         **xen_of(domain.request.release),
         "routes": list(domain.request.routes),
         "vcpus": domain.request.vcpus,
+        "kconfig": sorted(domain.request.kconfig),
         "iommu_drivers": sorted(drivers) if drivers is not None else None,
         "xen_console": domain.request.xen_console,
         "sci": domain.request.sci,
