@@ -9,7 +9,8 @@ import click
 #: What options are about, by the names of their parameters.
 _HEADINGS = {
     "Boards and Xen": (
-        *("host", "hosts"),
+        "host",
+        "hosts",
         "config",
         "include",
         "release",

@@ -73,7 +73,6 @@ def project_of(toml: TomlFile) -> Project:
     whole = Origin(toml, ())
     domains = []
     for index, domain in enumerate(top["domain"]):
-        domain.setdefault("device", [])
         origin = whole.below("domain", index)._replace(about=f"domain {domain['name']!r}")
         domains.append(_request(top, domain, folder, origin))
     allowances = tuple(

@@ -66,9 +66,9 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def to_sarif(report: Report) -> str:
     """SARIF 2.1.0, for code scanning: the results, and the rules that they are of."""
-    waived = [finding for finding, _ in report.waived]
     from xenassign.linting.fixes import fixable
 
+    waived = [finding for finding, _ in report.waived]
     by_code = {finding.code: finding.rule for finding in (*report.findings, *waived)}
     rules = [by_code[code] for code in sorted(by_code)]
     index = {rule.code: number for number, rule in enumerate(rules)}
