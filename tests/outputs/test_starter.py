@@ -111,7 +111,7 @@ def block(text: str, first: str, last: str) -> list[str]:
     [
         (TOP, "host", "[[domain]]"),
         (DOMAIN, "[[domain]]", "# The devices"),
-        (BOOT, "# [boot]", "# The channel"),
+        (BOOT, "# [boot]", "# The agents of"),
         (LINT, "# [lint]", "# end"),
     ],
     ids=["file", "domain", "boot", "lint"],
@@ -168,7 +168,7 @@ def test_every_section_is_there_with_its_keys(made: Made, section: Section) -> N
 def test_all_sections_together_are_right(made: Made) -> None:
     text = made("zynqmp")[1]
     device = next(line for line in offers(text) if "serial1" in line)
-    domain, first, rest = uncommented(text, device).partition("# An interrupt that no device")
+    domain, first, rest = uncommented(text, device).partition("# Properties of the domain's node")
     written = re.sub(r"^# (?=\[|[^ ]+ = )", "", rest, flags=re.MULTILINE)
     values = parse_toml(f"{domain}{first}{written}", "xenassign.toml").values
     assert [*mistakes(TOP, values)] == []

@@ -73,7 +73,8 @@ def starter(
             *_lines([_listed(device, aliases) for device in unsure], _FORCED),
             "]",
             *([_REST.format(number=rest, s="" if rest == 1 else "s")] if rest else ()),
-            *(line for section in _SECTIONS for line in _offered(*section)),
+            *_offered(domain_section.DOMAIN),
+            *_offered(whole_file.TOP),
         )
     )
 
@@ -101,41 +102,21 @@ _UNSURE = """\
     # reason why they do no DMA.
 """
 _REST = "# {number} more device{s} cannot be assigned alone; `xenassign inspect` shows why."
-#: What has a section of its own, in an order in which each may be used: those of the domain first.
-_SECTIONS = (
-    ("An interrupt that no device of the board has:", domain_devices.LINE),
-    ("Pages of registers that no device of the board has:", domain_devices.PAGE),
-    (
-        "Properties of its node in /chosen, by their names in Xen (dom0less):",
-        domain_section.DOM0LESS,
-    ),
-    ("Static memory that it shares with other domains (dom0less):", domain_section.SHARED_MEMORY),
-    ("An event channel to another domain (dom0less):", domain_section.EVENT_CHANNEL),
-    ("Conflicts between two domains that are accepted:", whole_file.ALLOW),
-    ("A CPU pool that Xen makes when it starts (dom0less):", whole_file.CPU_POOL),
-    ("Devices that domains must not have:", whole_file.FORBID),
-    ("What must be true of devices in domains:", whole_file.REQUIRE),
-    (
-        "Load addresses and command lines, for --host-out, --uboot-script and --efi:",
-        whole_file.BOOT,
-    ),
-    (
-        "The channel of Xen to the SCMI firmware, for a Xen with the patches for agents:",
-        whole_file.SCI,
-    ),
-    ("An agent of the SCMI firmware:", whole_file.AGENT),
-    ("Defaults for the options of `xenassign lint`:", whole_file.LINT),
-)
 
 
+#: The sections that have a place of their own.
+_SHOWN = (domain_section.DOMAIN, domain_devices.DEVICE)
 _DMA = {"no": "no DMA", "yes": "masters DMA", "unknown": ""}
 _FORCED = '{{ path = {}, force-assign-without-iommu = "" }},'
 
 
-def _offered(purpose: str, section: Section) -> Iterator[str]:
-    """A section as commented lines, with all of its keys."""
-    yield from ("", f"# {purpose}", f"# {section.header}")
-    yield from _explained(section)
+def _offered(section: Section) -> Iterator[str]:
+    """The sections in one, at any depth, as commented lines with all of their keys."""
+    for key in section.keys:
+        if isinstance(key.kind, Section) and key.kind not in _SHOWN:
+            yield from ("", f"# {key.doc.rstrip('.')}:", f"# {key.kind.header}")
+            yield from _explained(key.kind)
+            yield from _offered(key.kind)
 
 
 def _explained(section: Section, without: Set[str] = frozenset()) -> Iterator[str]:
