@@ -269,6 +269,7 @@ def test_a_project_among_the_files() -> None:
     assert linted("x.toml") == linted("-c", "x.toml")
     run("generate", "-c", "x.toml", "-o", "out")
     assert linted("x.toml", "out") == linted("-c", "x.toml", "out")
+    assert linted("*.toml", "out") == linted("-c", "x.toml", "out")
     Path("x.toml").write_text(f'{system}[[forbid]]\ndevice = "/pl031@*"\nreason = "dom0\'s"\n')
     assert "[XA027]" in run("lint", "x.toml", status=1).stderr
     assert "y.toml and x.toml each have the domains" in str(

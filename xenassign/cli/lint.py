@@ -97,14 +97,14 @@ def command(
         options[name] = _codes(options[name])
     options["drivers"] = frozenset(options["drivers"]) or None
     options["kconfig"] = frozenset(options["kconfig"])
-    files, config = _with_project(files, config)
+    files, config = _with_project(_globbed(files), config)
     folders = [Path(os.path.realpath(file)).parent for file in files if file != "-"]
     (recover if fix else warn)(folders)
     project, made = _of_config(config, alone=not files) if config is not None else (None, ())
     path = Path(config) if config is not None else None
     quiet, statistics = options.pop("quiet"), options.pop("statistics")
     fail_on, exit_zero = options.pop("fail_on"), options.pop("exit_zero")
-    session = Session.of(_globbed(files), config=path, project=project, made=made, **options)
+    session = Session.of(files, config=path, project=project, made=made, **options)
     if fix or diff:
         printing.document(session.fix(write=fix), err=form != "text")
     report = session.report()

@@ -23,7 +23,7 @@ class MadeFiles(NamedTuple):
 
 def project_of(config: str) -> Project | None:
     """The xenassign.toml; None if it has a [lint] section only. Raises XenassignError."""
-    toml = read_toml(Path(config), "a file with a [lint] section")
+    toml = read_toml(Path(config), "a file with [[domain]] tables or a [lint] section")
     return read_project(Path(config)) if "domain" in toml.values else None
 
 
