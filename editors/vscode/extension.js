@@ -41,7 +41,7 @@ async function report(problem) {
 }
 
 async function start() {
-  const command = configuration().get("command");
+  const command = configuration().get("command") || "xenassign"; // execFile takes no empty name
   if (client || command === refused || !vscode.workspace.textDocuments.some(isOurs)) return;
   const problem = await problemOf(command);
   if (problem) {

@@ -147,6 +147,16 @@ def test_the_extension_tries_again_and_takes_another_command(
     assert [state["stopped"] for state in states[-2:]] == [2, 3]
 
 
+def test_an_empty_command_is_the_program_in_path(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _program(tmp_path / "xenassign", "exit 0")
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    states = _states(repository, {"settings": {"command": ""}}, {"open": "domu1.dts"})
+    assert states[-1]["messages"] == []
+    assert [server["command"] for server, _ in states[-1]["started"]] == ["xenassign"]
+
+
 def _run(*command: str, cwd: Path) -> str:
     environment = {**os.environ, "npm_config_update_notifier": "false"}
     done = subprocess.run(
