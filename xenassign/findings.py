@@ -145,8 +145,8 @@ class Finding(NamedTuple):
     are set when they are known. ``place`` is that in the text, if there is a text, and
     ``replacement`` the correct text for it, if only one is possible. ``follows``: findings of the
     lint that are consequences of this one. ``others``: host paths of the nodes with which there is
-    no such finding if the domain gets them too (``XA201``, ``XA305``), or instead (``XA101``), or
-    of its memory region.
+    no such finding if the domain gets them too (``XA107``, ``XA201``, ``XA305``), or instead
+    (``XA101``), or of its memory region.
     ``accepted``: the user states why he accepts it. ``additions``: all of them correct it.
     ``fails``: of a rule with the effect ``broken``, whether the device itself is known to fail;
     None: as the effect says. ``other_side``: where the other domain states what both have.

@@ -194,3 +194,44 @@ def test_a_hindrance_that_the_user_accepts_with_a_reason(
     done = run(*words)
     assert done.exit_code == 0
     assert not [line for line in done.stderr.splitlines() if line.startswith(("try: ", "nothing"))]
+
+
+SETTINGS = """/dts-v1/;
+/ {{ #address-cells = <1>; #size-cells = <1>; interrupt-parent = <&gic>; compatible = "acme,board";
+    memory@40000000 {{ device_type = "memory"; reg = <0x40000000 0x10000000>; }};
+    gic: gic@8000000 {{ compatible = "arm,gic-v3"; reg = <0x8000000 0x10000>, <0x80a0000 0xf60000>;
+        interrupt-controller; #interrupt-cells = <3>; }};
+    settings: syscon@1000 {{ compatible = "rockchip,rk3588-usb-grf", "syscon"; #clock-cells = <0>;
+        reg = <0x1000 0x1000>; }};
+    first@2000 {{ compatible = "arm,pl031"; reg = <0x2000 0x1000>; {0} }};
+    second@3000 {{ compatible = "arm,pl031"; reg = <0x3000 0x1000>; {1} }};
+    key {{ compatible = "acme,key"; {2} }};
+}};
+"""
+USES = "rockchip,grf = <&settings>;"
+
+
+@pytest.mark.parametrize(
+    ("users", "added"),
+    [
+        ((USES, "", ""), ["/first@2000"]),
+        ((USES, USES, ""), ["/first@2000", "/second@3000"]),
+        ((USES, "", USES), None),  # what has no registers stays with dom0
+        (("clocks = <&settings>;", "", ""), None),  # not related otherwise
+    ],
+)
+def test_settings_come_with_the_devices_whose_they_are(
+    users: tuple[str, str, str], added: list[str] | None, tmp_path: Path
+) -> None:
+    (tmp_path / "board.dts").write_text(SETTINGS.format(*users))
+    words = ("generate", str(tmp_path / "board.dts"), "-d", "/syscon@1000")
+    refused = run(*words, "-o", str(tmp_path / "out"))
+    assert refused.exit_code == 1
+    assert "[XA107]" in refused.stderr
+    commands = tries(refused)
+    if added is None:
+        assert not commands
+        return
+    (command,) = commands
+    assert [word for word in command if word[1:].startswith(("first", "second"))] == added
+    assert run(*command).exit_code == 0

@@ -270,7 +270,7 @@ REMEDIES = (
     Remedy(("XA125",), _without_dom0),
     Remedy(("XA221", "XA311", "XA316", "XA532"), _without_xl),
     Remedy(("XA116", "XA404"), _without_dom0less),
-    Remedy(("XA201", "XA305", "XA407"), _neighbours),
+    Remedy(("XA107", "XA201", "XA305", "XA407"), _neighbours),
     Remedy(("XA201",), _shared_pages),
     Remedy(("XA203",), _auto_placement),
     Remedy(("XA306", "XA734"), _no_vpl011),
@@ -289,6 +289,13 @@ REMEDIES = (
 def remedies(code: str) -> list[Remedy]:
     """Those for the findings of a rule."""
     return [remedy for remedy in REMEDIES if code in remedy.codes]
+
+
+def hopeless(finding: Finding) -> bool:
+    """Whether no remedy ever removes a finding: there is none, or no others to assign too."""
+    return all(
+        each.propose is _neighbours and not finding.others for each in remedies(finding.code)
+    )
 
 
 def proposals(code: str, case: Case, findings: Findings) -> list[OptionChange]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from xenassign.advice.change import RISKS, OptionChange
-from xenassign.advice.remedies import Case, proposals, remedies
+from xenassign.advice.remedies import Case, hopeless, proposals, remedies
 from xenassign.errors import XenassignError
 from xenassign.findings import EFFECTS, Finding
 from xenassign.request.request import Request
@@ -202,7 +202,7 @@ def _alone(finding: Finding) -> bool:
 
 def _hopeless_first(finding: Finding) -> tuple[bool, int]:
     """Those that nothing ever removes, then the gravest."""
-    return bool(remedies(finding.code)), EFFECTS.index(finding.effect)
+    return not hopeless(finding), EFFECTS.index(finding.effect)
 
 
 def _grouped(findings: Iterator[Finding] | Sequence[Finding]) -> list[list[Finding]]:

@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from xenassign.advice.change import FLAGS, OptionChange, changed_request
-from xenassign.advice.remedies import Case, remedies
+from xenassign.advice.remedies import Case, hopeless
 from xenassign.advice.search import Changes, Search
 from xenassign.checks.protection import FORCED_MASTER
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
@@ -130,8 +130,7 @@ def _why(plan: _Attempt, search: Search[_Attempt]) -> str:
     added = end is not None and any("devices" in dict(change.options) for change in end.changes)
     if end is not None and (not added or end.finding.node in plan.own):
         return end.finding.rule.name
-    hopeless = [each for each in hindrances(plan.findings) if not remedies(each.code)]
-    return next(iter(hopeless), plan.refusals[0]).rule.name
+    return next(filter(hopeless, hindrances(plan.findings)), plan.refusals[0]).rule.name
 
 
 def _leaves_device(change: OptionChange) -> bool:

@@ -71,6 +71,8 @@ _IDLE_IOMMU = MachineControl(
 
 _GENERIC = frozenset({"syscon", "simple-mfd"})
 
+#: More users than these are not proposed together.
+_FEW = 4
 _ASSIGN_ALL = "leave it to the host, or assign all devices that it supplies to the same domain"
 
 
@@ -146,9 +148,25 @@ class Control:
             return _ASSIGN_ALL
         return self.rule.fix
 
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """The paths of the users to assign it with, if it has the settings of a few devices.
+
+        Other providers are left to the host: what they supply is not related otherwise.
+        """
+        users = self.users
+        settings = all(kind_of(prop) == "syscon" for prop in users.values())
+        if self.listed or not settings or len(users) > _FEW or not all(map(_is_device, users)):
+            return ()
+        return tuple(user.path for user in users)
+
 
 def _is_cpu(node: Node) -> bool:
     return node.text("device_type") == "cpu"
+
+
+def _is_device(node: Node) -> bool:
+    return node.has("reg") and not _is_cpu(node) and on_processor_bus(node)
 
 
 def _named(users: Mapping[Node, str]) -> str:
@@ -295,7 +313,7 @@ def machine_control_findings(
         option = accepted_for(device.node, allowed)
         if option is None:
             fix = f"{ruled.fix}; --allow-machine-control {path} assigns it anyway"
-            yield ruled.rule(ruled.message, node=path, fix=fix)
+            yield ruled.rule(ruled.message, node=path, fix=fix, others=ruled.companions)
         else:
             message = f"{ruled.message}{option.because}"
             stated = bool(option.because)
