@@ -358,6 +358,9 @@ def test_the_console(name: str, expected: str) -> None:
     assert node.path.endswith(expected)
 
 
+DOM0_LINE = 'bootargs = "dtuart=/other"; module {{ compatible = {}; bootargs = "{}"; }};'
+
+
 @needs_dtc
 @pytest.mark.parametrize(
     ("chosen", "expected"),
@@ -382,14 +385,16 @@ def test_the_console(name: str, expected: str) -> None:
         ('bootargs = "dtuart=/other"; stdout-path = "/uart";', "/uart"),
         ('bootargs = "dtuart=/other"; xen,dom0-bootargs = "";', "/other"),
         ('bootargs = "dtuart=/other"; xen,xen-bootargs = ""; xen,dom0-bootargs = "";', None),
+        (DOM0_LINE.format('"multiboot,kernel", "multiboot,module"', "console=hvc0"), "/other"),
+        (DOM0_LINE.format('"xen,linux-zimage", "xen,multiboot-module"', "a"), "/other"),
+        (DOM0_LINE.format('"multiboot,kernel", "multiboot,module"', ""), None),
+        (DOM0_LINE.format('"multiboot,ramdisk", "multiboot,module"', "a"), None),
+        (DOM0_LINE.format('"multiboot,kernel"', "a"), None),
+        # process_multiboot_node: the first module without a kind is the kernel
+        (DOM0_LINE.format('"multiboot,module"', "a"), "/other"),
         (
-            'bootargs = "dtuart=/other"; module { compatible = "multiboot,kernel";'
-            ' bootargs = "console=hvc0"; };',
-            "/other",
-        ),
-        (
-            'bootargs = "dtuart=/other"; module { compatible = "multiboot,kernel";'
-            ' bootargs = ""; };',
+            DOM0_LINE.format('"multiboot,module"', "")
+            + 'initrd { compatible = "multiboot,module"; bootargs = "a"; };',
             None,
         ),
     ],

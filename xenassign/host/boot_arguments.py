@@ -9,13 +9,18 @@ import re
 
 from xenassign.devicetree.tree import Node, Tree
 
+_MODULES = frozenset({"multiboot,module", "xen,multiboot-module"})
 _KERNELS = frozenset({"multiboot,kernel", "xen,linux-zimage"})
+#: Modules that are something else than a kernel.
+_OTHERS = frozenset(
+    {"multiboot,ramdisk", "xen,linux-initrd", "xen,xsm-policy", "multiboot,device-tree"}
+)
 _YES = ("", "1", "yes", "on", "true", "enable")
 _NO = ("0", "no", "off", "false", "disable")
 _NUMBER = re.compile(r"0[xX][0-9a-fA-F]+|0[0-7]*|[1-9][0-9]*")
 
 
-def line_of(chosen: Node) -> str | None:
+def command_line_of(chosen: Node) -> str | None:
     """Xen's command line in /chosen; None if that states none.
 
     It is ``xen,xen-bootargs``; without one ``bootargs``, if dom0's command line is elsewhere: in
@@ -29,15 +34,20 @@ def line_of(chosen: Node) -> str | None:
 
 
 def _kernel_has_line(chosen: Node) -> bool:
-    """Whether dom0's kernel has a command line of its own."""
-    kernels = (n for n in chosen.children.values() if not _KERNELS.isdisjoint(n.compatible))
+    """Whether dom0's kernel has a command line of its own.
+
+    Of the modules without a kind Xen takes the first one for it. Source: process_multiboot_node.
+    """
+    modules = [n for n in chosen.children.values() if not _MODULES.isdisjoint(n.compatible)]
+    kernels = [n for n in modules if not _KERNELS.isdisjoint(n.compatible)]
+    kernels += [n for n in modules if (_KERNELS | _OTHERS).isdisjoint(n.compatible)][:1]
     return any((kernel.value("bootargs") or b"").rstrip(b"\0") for kernel in kernels)
 
 
 def stated_line(tree: Tree) -> str:
     """Xen's command line that a host's tree states, or ""."""
     chosen = tree.find("/chosen")
-    return (line_of(chosen) if chosen is not None else None) or ""
+    return (command_line_of(chosen) if chosen is not None else None) or ""
 
 
 def switch(line: str, option: str) -> bool | None:

@@ -171,9 +171,9 @@ class DomainNode:
     @property
     def xen_bootargs(self) -> str | None:
         """Xen's command line; None if the tree does not state it."""
-        from xenassign.host.boot_arguments import line_of
+        from xenassign.host.boot_arguments import command_line_of
 
-        lines = map(line_of, self.lineage[1:])
+        lines = map(command_line_of, self.lineage[1:])
         return next((line for line in lines if line is not None), None)
 
     @property
