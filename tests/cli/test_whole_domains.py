@@ -528,12 +528,12 @@ scheduler = "null"
 
 
 def test_a_pool_of_two_domains(tmp_path: Path) -> None:
-    """Its second CPU has no phandle in the board's tree, and gets one in every output."""
+    """Its second CPU, named twice, has no phandle in the board's tree; every output has one."""
     board = tmp_path / "board.dtb"
     board.write_bytes(VIRT.read_bytes())
     subprocess.run(["fdtput", "-d", board, "/cpus/cpu@1", "phandle"], check=True)
     pooled = (NET + LOG).replace("[[domain]]", '[[domain]]\ncpu-pool = "rt"')
-    out = generate(tmp_path, POOL.replace('"1"', '"0-1"') + pooled, *ALL, host=board)
+    out = generate(tmp_path, POOL.replace('"1"', '"0-1,1"') + pooled, *ALL, host=board)
     tree = read_blob_file(tmp_path / "host.dtb")
     whole = ["/chosen/cpupool-rt", "/cpus/cpu@0", "/cpus/cpu@1"]
     assert _pool_of(tree, "net") == _pool_of(tree, "log") == whole

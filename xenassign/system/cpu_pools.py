@@ -8,7 +8,7 @@ from xenassign.host.platform import Platform
 from xenassign.planning.plan import DomainPlan, PlannedPool
 from xenassign.request.origin import stop
 from xenassign.request.system_request import CpuPool
-from xenassign.xen.cpus import cpu_nodes, ranges
+from xenassign.xen.cpus import cpu_nodes, numbers
 
 
 def with_cpu_pools(
@@ -23,7 +23,7 @@ def with_cpu_pools(
     taken: dict[int, CpuPool] = {}
     nodes = cpu_nodes(platform.tree.root)
     for pool in pools:
-        cpus = [cpu for start, end in ranges(pool.cpus) for cpu in range(start, end + 1)]
+        cpus = sorted(numbers(pool.cpus))
         for cpu in cpus:
             if cpu >= len(nodes):
                 text = f"has CPU {cpu}, and {platform.tree.file} has {len(nodes)}"
