@@ -20,10 +20,10 @@ from xenassign.devicetree.tree import Tree
 from xenassign.host.device import is_device
 from xenassign.planning.plan import PlacedBlock
 from xenassign.request.request import Request, parse_map
+from xenassign.request.select import Names
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.host_plan import HostPlan
 from xenassign.system.hosts import HostsPlan, decide_hosts
-from xenassign.system.outcome import Names
 from xenassign.xen.layout import Guest, clashes
 from xenassign.xen.releases import release
 

@@ -18,8 +18,10 @@ from tests.wording import Wording
 from xenassign.devicetree.blob import read_blob
 from xenassign.devicetree.source.reader import read_source
 from xenassign.errors import InputError
+from xenassign.request.node_request import ChannelPorts
 from xenassign.request.request import Pin
 from xenassign.system.change_lines import lines
+from xenassign.system.host_plan import DomainPins
 from xenassign.system.lock import HostLock, Lock, differences, pins_of
 from xenassign.system.lock_file import SCHEMA, parse_lock, read_lock, to_text
 from xenassign.system.outcome import (
@@ -113,6 +115,7 @@ FULL = Lock(
                     host_keeps=(KeepOutcome("clock", "/clk", (3,)),),
                     kept_on=("/regulator",),
                     firmware=("/scmi",),
+                    channels=(ChannelPorts("log", 0, 2, 3),),
                 ),
             ),
             (FindingOutcome("XA009", "/x"),),
@@ -160,7 +163,9 @@ def test_pins_are_pages() -> None:
         read_source(b"/dts-v1/; / { ethernet@ff0e0400 { }; };", "a.dts").blob, "rev1.dtb"
     )
     assert pins_of(LOCK, [tree]) == {
-        "rev1.dtb": {"net": (Pin("/ethernet@ff0e0400", 0, False, 0x4020000),)}
+        "rev1.dtb": {
+            "net": DomainPins((Pin("/ethernet@ff0e0400", 0, False, 0x4020000, 0xFF0E0400),))
+        }
     }
 
 
@@ -202,13 +207,23 @@ def test_what_is_lacking_is_told_at_what_lacks_it(wording: Wording) -> None:
     text = TEXT.replace('"forced": false,', "")
     with wording.raises(InputError) as caught:
         parse_lock(text, "L")
-    assert str(caught.value).startswith("L:7:13: ")
+    assert str(caught.value).startswith("L:8:13: ")
 
 
 def test_two_of_one_name(wording: Wording) -> None:
     twice = LOCK._replace(hosts=LOCK.hosts * 2)
     with wording.raises(InputError):
         parse_lock(to_text(twice), "L")
+    channel = ChannelPorts("log", 0, 2, 3)
+    of_host = HostLock("rev1.dtb", (DOMAIN._replace(channels=(channel, channel)),), ())
+    with wording.raises(InputError):
+        parse_lock(to_text(Lock("4.20", (of_host,))), "L")
+
+
+def test_a_lock_of_before_event_channels_is_read() -> None:
+    older = TEXT.replace('"channels": [],', "")
+    assert older != TEXT
+    assert parse_lock(older, "L") == LOCK
 
 
 @pytest.mark.parametrize(

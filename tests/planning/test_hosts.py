@@ -14,7 +14,7 @@ from xenassign.findings import Finding
 from xenassign.outputs.hosts import generate_hosts
 from xenassign.request.request import Pin, Request, parse_clock_rate, parse_map
 from xenassign.request.system_request import SystemRequest
-from xenassign.system.host_plan import Pins
+from xenassign.system.host_plan import DomainPins, Pins
 from xenassign.system.hosts import HostsPlan, decide_hosts
 from xenassign.xen.releases import release
 
@@ -308,7 +308,7 @@ def test_pins_keep_a_place_on_every_board(made: Board) -> None:
         made("rev1", ("a", 0x80000000, SMALL, 10)),
         made("rev2", ("a", 0x90000000, SMALL, 11)),
     ]
-    pins: Pins = {"rev2.dtb": {"net": (Pin("/gpio@90000000", 0, False, 0x5000000),)}}
+    pins: Pins = {"rev2.dtb": {"net": DomainPins((Pin("/gpio@90000000", 0, False, 0x5000000),))}}
     plan = decide_hosts(trees, system("a"), pins)
     assert guests(plan, "a") == [0x5000000, 0x5000000]
 

@@ -60,21 +60,31 @@ def free_range(platform: Platform, size: int, taken: Iterable[Span]) -> Span | N
     ``taken``: load addresses and static memory of the request. Devices reach memory below 4 GiB
     also with 32 bits.
     """
-    ranges = [*_ranges(platform, size, [*taken, *platform.tree.once(_in_use, platform.tree.root)])]
+    ranges = [*_ranges(platform, size, taken)]
     low = [span for span in ranges if span.end <= _32_BITS]
     return max(low, default=min(ranges, default=None))
 
 
-def _ranges(platform: Platform, size: int, taken: list[Span]) -> Iterator[Span]:
-    """The last range in each free part of each bank, which ends at 4 GiB."""
-    blocked = merged(taken)
+def is_free(platform: Platform, span: Span, taken: Iterable[Span]) -> bool:
+    """Whether memory is whole pages of a range that ``free_range`` chooses from."""
+    return span.is_aligned() and any(gap.covers(span) for gap in _gaps(platform, taken))
+
+
+def _ranges(platform: Platform, size: int, taken: Iterable[Span]) -> Iterator[Span]:
+    """The last range of each free part."""
+    for gap in _gaps(platform, taken):
+        start = gap.end - size - (gap.end - size) % _ALIGNMENT
+        if start >= gap.start:
+            yield Span.sized(start, size)
+
+
+def _gaps(platform: Platform, taken: Iterable[Span]) -> Iterator[Span]:
+    """The free parts of each bank, which ends at 4 GiB."""
+    blocked = merged([*taken, *platform.tree.once(_in_use, platform.tree.root)])
     for bank in merged(block.span for block in platform.memory):
         for part in (bank.common(Span(0, _32_BITS)), bank.common(Span(_32_BITS, 1 << 64))):
             inner = Span(part.start + _AT_START, part.end - _AT_END)
-            for gap in gaps(inner, blocked) if inner.size > 0 else ():
-                start = gap.end - size - (gap.end - size) % _ALIGNMENT
-                if start >= gap.start:
-                    yield Span.sized(start, size)
+            yield from gaps(inner, blocked) if inner.size > 0 else ()
 
 
 def _in_use(tree: Tree, _: Node) -> Merged:

@@ -83,7 +83,7 @@ from xenassign.planning.plan import (
 )
 from xenassign.planning.ram_limit import explain_limit
 from xenassign.planning.sci import Firmware, judge_firmware
-from xenassign.planning.shared_memory import place_shared_memory, with_host_addresses
+from xenassign.planning.shared_memory import asked_spans, place_shared_memory, with_host_addresses
 from xenassign.request.request import Accepted, Request
 from xenassign.request.resolve import Resolved, resolve_domain
 from xenassign.xen.board import Board, read_board
@@ -294,7 +294,7 @@ def _place(
 ) -> tuple[Placement, tuple[PlannedShare, ...]]:
     """The places of registers and memory, then those of the shared memory."""
     request = resolved.request
-    resolved = resolved.with_values(avoid=(*request.avoid, *request.node.guest_spans))
+    resolved = resolved.with_values(avoid=(*request.avoid, *asked_spans(request)))
     maps = map_options(board, scope, regions, resolved)
     placement = place_devices(board, scope, regions, resolved, guest, maps)
     shares, findings = place_shared_memory(board.platform, guest, request, placement)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from xenassign.checks import guest_addresses
-from xenassign.checks.free_memory import free_range
+from xenassign.checks.free_memory import free_range, is_free
 from xenassign.checks.static_memory import NO_OWNER, bank_findings, static_memory_of_request
 from xenassign.devicetree.addresses import Block
 from xenassign.devicetree.spans import Span
@@ -20,7 +20,7 @@ from xenassign.planning.placement import NO_HOLE, Placement
 from xenassign.planning.plan import Mapping, PlacedBlock, PlannedShare
 from xenassign.request.node_request import OWNER, SharedMemory
 from xenassign.request.origin import stop
-from xenassign.request.request import Request
+from xenassign.request.request import Pin, Request
 from xenassign.request.resolve import Resolved
 from xenassign.xen.layout import Guest
 
@@ -41,9 +41,9 @@ def with_host_addresses(
 ) -> tuple[Resolved, ...]:
     """The domains, with size and host address of all of their shared memory.
 
-    What no domain states is planned: host memory that nothing is known to use. ``taken``: host
-    memory in use besides that of the board's tree and the domains. Raises UsageError for memory of
-    no size, and if there is no room.
+    What no domain states is planned: host memory that nothing is known to use, that of the lock
+    (``Request.pins``) before all other. ``taken``: host memory in use besides that of the board's
+    tree and the domains. Raises UsageError for memory of no size, and if there is no room.
     """
     every = [memory for domain in domains for memory in domain.request.node.shared_memory]
     if not every:
@@ -53,6 +53,13 @@ def with_host_addresses(
         used += (Span.sized(*bank) for bank in domain.request.static_memory)
     extents = {str(memory.id): _stated(memory, every) for memory in every}
     used += (span for extent in extents.values() for span in extent.spans)
+    for domain in domains:
+        for memory in domain.request.node.shared_memory:
+            extent, pin = extents[memory.id], _pin(domain.request, memory)
+            kept = extent._replace(host=pin.host) if pin is not None else extent
+            if extent.host is None and all(is_free(platform, span, used) for span in kept.spans):
+                used += kept.spans
+                extents[memory.id] = kept
     for memory in every:
         extent = extents[memory.id]
         if extent.host is None:
@@ -60,10 +67,24 @@ def with_host_addresses(
             if span is None:
                 problem = f"has no room of {extent.size:#x} bytes in {platform.tree.file}"
                 problem += " that is known to be free; give its host address"
-                stop(memory.id, f"shared memory {memory.id} {problem}")
+                stop(memory.id, f"{memory.title} {problem}")
             used.append(span)
             extents[memory.id] = extent._replace(host=span.start)
     return tuple(_filled(domain, extents) for domain in domains)
+
+
+def _pin(request: Request, memory: SharedMemory) -> Pin | None:
+    """Where the lock has a memory of a domain."""
+    return next((pin for pin in request.pins if pin.path == memory.title), None)
+
+
+def asked_spans(request: Request) -> Iterator[Span]:
+    """The guest addresses that shared memory is asked to have, and those of the lock."""
+    yield from request.node.guest_spans
+    for memory in request.node.shared_memory:
+        pin = _pin(request, memory)
+        if pin is not None and memory.guest is None and not request.direct_map:
+            yield Span.sized(pin.guest, memory.size or 0)
 
 
 def _stated(memory: SharedMemory, every: Sequence[SharedMemory]) -> _Extent:
@@ -71,7 +92,7 @@ def _stated(memory: SharedMemory, every: Sequence[SharedMemory]) -> _Extent:
     same = sorted((m for m in every if m.id == memory.id), key=lambda m: m.role != OWNER)
     size = next((m.size for m in same if m.size is not None), None)
     if size is None:
-        stop(memory.id, f"shared memory {memory.id} has no size; give it for the owner")
+        stop(memory.id, f"{memory.title} has no size; give it for the owner")
     return _Extent(size, next((m.host for m in same if m.host is not None), None))
 
 
@@ -100,8 +121,8 @@ def place_shared_memory(
 ) -> tuple[tuple[PlannedShare, ...], list[Finding]]:
     """Where a domain sees its shared memory, and what is wrong with that and with its host memory.
 
-    A direct-map domain sees it at the host's address; another one at the address that it states, or
-    at one that is free among ``placement``.
+    A direct-map domain sees it at the host's address; another one at the address that it states, at
+    that of the lock, or at one that is free among ``placement``.
     """
     space = Space(guest, request.align, request.avoid)
     owners = {m: path for path, mappings in placement.mappings.items() for m in mappings}
@@ -111,6 +132,7 @@ def place_shared_memory(
     findings: list[Finding] = []
     on_host = static_memory_of_request(request)._replace(noun="shared memory")
     planned: list[tuple[SharedMemory, Block]] = []
+    wishes: list[Wish] = []
     for memory in request.node.shared_memory:
         assert memory.host is not None, "with_host_addresses() has not planned it"
         block = Block(memory.host, memory.size or 0, 0)
@@ -118,19 +140,21 @@ def place_shared_memory(
             findings += bank_findings(platform, on_host, block.span)
         address = memory.host if request.direct_map and memory.guest is None else memory.guest
         if address is None:
+            pin = _pin(request, memory)
             planned.append((memory, block))
+            wishes.append(Wish(block.span, pin=pin.guest if pin is not None else None))
             continue
         share = _share(memory, block, address, "fixed" if memory.guest is not None else "identity")
         findings += _collisions(share, [*owners.items(), *_others(shares.values())])
         space.take(block.span, address)
         shares[memory] = share
-    places = find_places(space, [Wish(block.span) for _, block in planned])
-    for (memory, block), place in zip(planned, places, strict=True):
+    for (memory, block), place in zip(planned, find_places(space, wishes), strict=True):
         if place is None:
-            message = f"shared memory {memory.id} of {block.size:#x} bytes fits no hole"
+            message = f"{memory.title} of {block.size:#x} bytes fits no hole"
             findings.append(NO_HOLE(message, fix="give its guest address, or less memory"))
         else:
-            shares[memory] = _share(memory, block, place.address, "auto")
+            how = "pinned" if place.pinned else "auto"
+            shares[memory] = _share(memory, block, place.address, how)
     in_order = (shares.get(memory) for memory in request.node.shared_memory)
     return tuple(share for share in in_order if share is not None), findings
 

@@ -7,6 +7,7 @@ Addresses and sizes are bytes.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Container, Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +20,8 @@ from xenassign.xen.releases import Release
 
 OWNER, BORROWER = "owner", "borrower"
 ROLES = (OWNER, BORROWER)
+#: Of event channels, as Xen limits it for domains.
+PORT_MAX = 1023
 
 
 class SharedMemory(NamedTuple):
@@ -35,6 +38,11 @@ class SharedMemory(NamedTuple):
     host: int | None = None
     guest: int | None = None
 
+    @property
+    def title(self) -> str:
+        """The memory in messages, and in a lock."""
+        return f"shared memory {self.id}"
+
 
 class EventChannel(NamedTuple):
     """One [[domain.event-channel]]: a channel to the domain ``to``. Ports: None if planned."""
@@ -44,13 +52,32 @@ class EventChannel(NamedTuple):
     remote_port: int | None = None
 
 
+class ChannelPorts(NamedTuple):
+    """The ports of a channel of a domain to the domain ``to``; ``number``: of those to it."""
+
+    to: str
+    number: int
+    port: int
+    remote_port: int
+
+    @property
+    def title(self) -> str:
+        """The channel in messages: "event channel 0 to net"."""
+        return f"event channel {self.number} to {self.to}"
+
+    @property
+    def text(self) -> str:
+        """The ports in messages: "ports 2 and 3", that of the domain first."""
+        return f"ports {self.port} and {self.remote_port}"
+
+
 class NodeRequest(NamedTuple):
     """``properties``: (name, value) of properties of the node, with the values of
     :mod:`xenassign.xen.node_properties`; True: a property without a value. ``shared_memory``: what
     it has together with other domains. ``event_channels``: those that it states.
     ``cpus``: lists of the host's CPUs, as ``0,2-3``: one for all vCPUs, or one for each.
     ``cpu_pool``: the name of the pool that it is in. ``called``: another domain states an event
-    channel to it.
+    channel to it. ``kept_ports``: of a lock, which planned ports keep if they are free.
     """
 
     properties: tuple[tuple[str, int | str | bool], ...] = ()
@@ -59,6 +86,15 @@ class NodeRequest(NamedTuple):
     cpus: tuple[str, ...] = ()
     cpu_pool: Written | None = None
     called: bool = False
+    kept_ports: tuple[ChannelPorts, ...] = ()
+
+    @property
+    def numbered_channels(self) -> Iterator[tuple[int, EventChannel]]:
+        """(how many of its channels to the same domain come before, channel)."""
+        before: Counter[str] = Counter()
+        for channel in self.event_channels:
+            yield before[channel.to], channel
+            before[channel.to] += 1
 
     @property
     def connected(self) -> bool:

@@ -51,14 +51,16 @@ DOMAIN_NAME_RULE = "use a letter, then up to 30 letters, digits or . _ + -"
 class Pin:
     """A place that ``auto`` keeps if it is free and allowed: of a lock, or of another board.
 
-    ``path``: host path of the node; ``index``: number of its block, or of its PCI window with
-    ``window``; ``guest``: guest address of the first page, in bytes.
+    ``path``: host path of the node, or title of the shared memory; ``index``: number of its block,
+    or of its PCI window with ``window``; ``guest``: guest address of the first page, in bytes.
+    ``host``: the host address of a lock, which planned shared memory keeps too.
     """
 
     path: str
     index: int
     window: bool
     guest: int
+    host: int | None = None
 
 
 class MapOption(NamedTuple):

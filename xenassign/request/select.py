@@ -1,7 +1,8 @@
-"""From a name that a user gave to nodes of the host device tree."""
+"""From a name that a user gave to nodes of the host device tree, and names by what a user gave."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
 from xenassign.devicetree.tree import Node, Tree
@@ -107,3 +108,26 @@ def _beginning(tree: Tree, name: str) -> list[str]:
         if beginning := [other for other in known if other.startswith(name)]:
             return beginning[:3]
     return []
+
+
+class Names:
+    """Names for the nodes of a domain that are the same on similar boards.
+
+    A device has the name that the user gave it (``Resolved.devices``). A node below it has this
+    name and its path from there, without the unit addresses that distinguish nothing (of the only
+    ``phy@…`` of a bus), since these differ between boards.
+    """
+
+    def __init__(self, devices: Mapping[Node, str]) -> None:
+        self._devices = devices
+
+    def of(self, node: Node) -> str:
+        """The name of a node; its path, shortened, if it is not below a named device."""
+        steps: list[str] = []
+        for above in node.lineage():
+            named = self._devices.get(above)
+            if named is not None or above.parent is None:
+                return "/".join([named or "", *reversed(steps)])
+            alike = [n for n in above.parent.children.values() if n.base_name == above.base_name]
+            steps.append(above.base_name if len(alike) == 1 else above.name)
+        raise AssertionError("a lineage ends at the root")

@@ -23,7 +23,7 @@ _NAMES = {
 #: Kinds whose title is the thing itself, so that one may replace another one.
 _ENTRIES = frozenset({"mark", "host keeps", "kept on", "firmware", "finding"})
 #: Kinds whose title says enough.
-_TITLED = frozenset({"property", "supplier", "setting", "stand-in", "platform"})
+_TITLED = frozenset({"property", "supplier", "setting", "stand-in", "event channel", "platform"})
 _NO_VALUE = "there"
 _BLOCKS = ("host address", "guest address", "size")
 _WHOLE = frozenset({"device", "region", "domain", "host"})

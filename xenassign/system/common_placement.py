@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from typing import NamedTuple
 
 from xenassign.checks.memory_type import Claimant
@@ -19,8 +18,8 @@ from xenassign.errors import UsageError
 from xenassign.planning.decide import judge_request
 from xenassign.request.request import Pin
 from xenassign.request.resolve import Resolved, ResolvedSystem
-from xenassign.system.host_plan import HostRequest, Pins
-from xenassign.system.outcome import Names
+from xenassign.request.select import Names
+from xenassign.system.host_plan import HostRequest
 from xenassign.system.system import board_of, with_shared_memory
 from xenassign.xen.board import Board
 
@@ -57,15 +56,14 @@ _Places = dict[_Key, _Place]
 class _Host:
     """A board while its addresses are decided.
 
-    ``locked``: by domain the pins of the lock. ``names`` and ``scopes``: by domain. ``paths``: host
-    paths by domain and name of a device or region. ``fixed``: the blocks that ``auto`` does not
-    place; ``places``: where it placed the others in the last round.
+    ``names`` and ``scopes``: by domain. ``paths``: host paths by domain and name of a device or
+    region. ``fixed``: the blocks that ``auto`` does not place; ``places``: where it placed the
+    others in the last round.
     """
 
     request: HostRequest
     system: ResolvedSystem
     board: Board
-    locked: dict[str, tuple[Pin, ...]]
     names: dict[str, Names] = field(default_factory=dict)
     fixed: _Places = field(default_factory=dict)
     places: _Places = field(default_factory=dict)
@@ -89,10 +87,10 @@ class _Host:
         return places, len(places) == blocks
 
 
-def with_pins(requests: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest, ...]:
+def with_pins(requests: Sequence[HostRequest]) -> tuple[HostRequest, ...]:
     """The requests of several boards with a pin for every block that ``auto`` places.
 
-    ``pins``: those of the lock. A board whose request is invalid has the lines as ``problems``.
+    They have the pins of the lock. A board whose request is invalid has the lines as ``problems``.
     """
     pinned = {request.name: request for request in requests}
     hosts: list[_Host] = []
@@ -101,7 +99,7 @@ def with_pins(requests: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest,
         if request.system is None:
             continue
         try:
-            host = _host(request, request.system, pins)
+            host = _host(request, request.system)
             complete = _place_fixed(host) and complete
         except UsageError as error:
             problems = (*request.problems, *error.lines)
@@ -115,13 +113,12 @@ def with_pins(requests: Sequence[HostRequest], pins: Pins) -> tuple[HostRequest,
     return tuple(pinned.values())
 
 
-def _host(request: HostRequest, system: ResolvedSystem, pins: Pins) -> _Host:
+def _host(request: HostRequest, system: ResolvedSystem) -> _Host:
     system = with_shared_memory(system)
-    locked = dict(pins.get(PurePath(request.tree.file).name, {}))
     board = board_of(system)
     in_order = system_scopes(system.platform, [domain.devices for domain in system.domains])
     by_name = {d.name: scope for d, scope in zip(system.domains, in_order, strict=True)}
-    return _Host(request, system, board, locked, scopes=by_name)
+    return _Host(request, system, board, scopes=by_name)
 
 
 def _place_fixed(host: _Host) -> bool:
@@ -147,8 +144,7 @@ def _place_common(hosts: list[_Host]) -> None:
             others = [other for other in hosts if other is not host]
             places: _Places = {}
             for domain in host.system.domains:
-                locked = host.locked.get(domain.name, ())
-                pins = _merged(_common_pins(host, domain.name, common), locked)
+                pins = _merged(_common_pins(host, domain.name, common), domain.request.pins)
                 avoid = tuple(_reserved(host, domain.name, others))
                 places.update(host.place(domain.with_values(pins=pins, avoid=avoid))[0])
             host.places = {key: at for key, at in places.items() if key not in host.fixed}
@@ -192,7 +188,7 @@ def _reserved(host: _Host, domain: str, others: list[_Host]) -> Iterator[Span]:
 
 
 def _pinned(host: _Host) -> ResolvedSystem:
-    """The board's system with pins: those of the request and the lock, then the common places."""
+    """The board's system with pins: those of the lock, then the common places."""
     domains = []
     for domain in host.system.domains:
         placed = [
@@ -200,6 +196,5 @@ def _pinned(host: _Host) -> ResolvedSystem:
             for key, at in sorted(host.places.items())
             if key.domain == domain.name
         ]
-        locked = host.locked.get(domain.name, ())
-        domains.append(domain.with_values(pins=_merged((*domain.request.pins, *locked), placed)))
+        domains.append(domain.with_values(pins=_merged(domain.request.pins, placed)))
     return host.system._replace(domains=tuple(domains))

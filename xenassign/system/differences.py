@@ -45,6 +45,7 @@ KINDS = (
     "host keeps",
     "kept on",
     "firmware",
+    "event channel",
     "finding",
     "platform",
 )
@@ -144,6 +145,8 @@ def domain_facts(domain: DomainOutcome) -> Facts:
             facts[region.name, kind, title] = value
     facts["", "memory limit", ""] = domain.memory_mb_max
     facts["", "stage 2 pool", ""] = domain.pool_mib
+    for channel in domain.channels:
+        facts["", "event channel", channel.title] = channel.text
     for kind, texts in (
         ("mark", domain.marks),
         ("host keeps", [keep.text for keep in domain.host_keeps]),

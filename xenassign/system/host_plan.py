@@ -12,14 +12,23 @@ from typing import NamedTuple
 from xenassign.devicetree.tree import Tree
 from xenassign.errors import UsageError
 from xenassign.host.platform import Platform, read_platform
+from xenassign.request.node_request import ChannelPorts
 from xenassign.request.request import Pin
 from xenassign.request.resolve import LookUp, ResolvedSystem, Unresolved, look_up
 from xenassign.request.system_request import SystemRequest
 from xenassign.system.outcome import DomainOutcome
 from xenassign.system.system import SystemPlan
 
-#: By file name of the host and name of the domain: where ``auto`` placed blocks in the last run.
-Pins = Mapping[str, Mapping[str, tuple[Pin, ...]]]
+
+class DomainPins(NamedTuple):
+    """What a domain keeps of the last run: where ``auto`` placed blocks, and planned ports."""
+
+    places: tuple[Pin, ...]
+    ports: tuple[ChannelPorts, ...] = ()
+
+
+#: By file name of the host and name of the domain.
+Pins = Mapping[str, Mapping[str, DomainPins]]
 
 
 class HostRequest(NamedTuple):
@@ -99,12 +108,14 @@ def _host_request(name: str, platform: Platform, look_up: LookUp) -> HostRequest
 
 
 def locked(request: HostRequest, pins: Pins) -> HostRequest:
-    """A request with the pins of the lock alone."""
+    """A request with the pins of the lock."""
     by_domain = pins.get(PurePath(request.tree.file).name, {})
     system = request.system
     if system is None or not by_domain:
         return request
-    domains = (
-        d.with_values(pins=(*d.request.pins, *by_domain.get(d.name, ()))) for d in system.domains
-    )
+    domains = []
+    for domain in system.domains:
+        kept, own = by_domain.get(domain.name, DomainPins(())), domain.request
+        node = own.node._replace(kept_ports=kept.ports)
+        domains.append(domain.with_values(pins=(*own.pins, *kept.places), node=node))
     return request._replace(system=system._replace(domains=tuple(domains)))

@@ -49,13 +49,13 @@ def decide_hosts(
     ``pins``: those of a lock. ``decide``: decides for one board. Raises UsageError if the request
     is invalid on all boards, or two boards have the same name.
     """
-    requests: Sequence[HostRequest] = host_requests(trees, request)
-    if len(requests) == 1:
-        requests = (locked(requests[0], pins or {}),)
-    else:
+    requests: Sequence[HostRequest] = [
+        locked(each, pins or {}) for each in host_requests(trees, request)
+    ]
+    if len(requests) > 1:
         from xenassign.system.common_placement import with_pins
 
-        requests = with_pins(requests, pins or {})
+        requests = with_pins(requests)
     hosts = [_host_plan(each, decide) for each in requests]
     problems = [host.request.problems for host in hosts]
     if problems and all(problems):

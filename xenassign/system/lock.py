@@ -18,6 +18,7 @@ from xenassign.request.request import Pin
 from xenassign.request.select import find
 from xenassign.system import change_lines
 from xenassign.system.differences import Difference, Facts, between, domain_facts
+from xenassign.system.host_plan import DomainPins
 from xenassign.system.hosts import HostsPlan
 from xenassign.system.outcome import (
     DeviceOutcome,
@@ -84,8 +85,8 @@ def decisions_of(plan: HostsPlan) -> Lock:
     return Lock(plan.xen, tuple(sorted(hosts, key=lambda host: host.host)))
 
 
-def pins_of(lock: Lock, trees: Sequence[Tree]) -> dict[str, dict[str, tuple[Pin, ...]]]:
-    """By host and domain the places of all blocks, for ``auto`` to keep (``decide_hosts``).
+def pins_of(lock: Lock, trees: Sequence[Tree]) -> dict[str, dict[str, DomainPins]]:
+    """By host and domain the places of all blocks, and the ports, to keep (``decide_hosts``).
 
     ``trees``: the boards of this run. A single board may have another file name than in the lock.
     """
@@ -96,7 +97,9 @@ def pins_of(lock: Lock, trees: Sequence[Tree]) -> dict[str, dict[str, tuple[Pin,
         alone = len(trees) == len(lock.hosts) == 1
         host = lock.hosts[0] if alone else before.get(file)
         if host is not None:
-            pins[file] = {d.name: tuple(_pins(d, tree)) for d in host.domains}
+            pins[file] = {
+                d.name: DomainPins(tuple(_pins(d, tree)), d.channels) for d in host.domains
+            }
     return pins
 
 
@@ -113,7 +116,7 @@ def _pins(domain: DomainOutcome, tree: Tree) -> Iterator[Pin]:
         path = now.get(named, "") + owner.path[len(named) :]
         for block in owner.blocks:
             page = block.guest - block.host % PAGE_SIZE
-            yield Pin(path, block.number, block.window, page)
+            yield Pin(path, block.number, block.window, page, block.host)
 
 
 def refusals(changed: Iterable[Difference]) -> list[Finding]:

@@ -134,13 +134,17 @@ def _named(lock: Lock) -> Iterator[tuple[_Steps, list[str]]]:
         for d, domain in enumerate(host.domains):
             yield (*domains, d, "devices"), [device.name for device in domain.devices]
             yield (*domains, d, "regions"), [region.name for region in domain.regions]
+            yield (*domains, d, "channels"), [channel.title for channel in domain.channels]
 
 
 # ---------------------------------------------------------------------- shapes
 
 
 def _decoded(kind: Any, value: Any, steps: _Steps) -> Any:
-    """A value of a type: a NamedTuple, tuple[X, ...], X | None, int, str or bool."""
+    """A value of a type: a NamedTuple, tuple[X, ...], X | None, int, str or bool.
+
+    A field with a default is one that older locks lack.
+    """
     if get_origin(kind) in (Union, types.UnionType):
         return None if value is None else _decoded(get_args(kind)[0], value, steps)
     if get_origin(kind) is tuple:
@@ -162,10 +166,13 @@ def _object(kind: Any, value: Any, steps: _Steps) -> Any:
     for name in value:
         if name not in fields:
             raise _ShapeError((*steps, name), f"{name} is not known here; {_FIX}")
-    for name in fields:
-        if name not in value:
+    decoded = {_key(name): default for name, default in kind._field_defaults.items()}
+    for name, hint in fields.items():
+        if name in value:
+            decoded[name] = _decoded(hint, value[name], (*steps, name))
+        elif name not in decoded:
             raise _ShapeError(steps, f"{_name(steps)} lacks {name}; {_FIX}")
-    return kind(*(_decoded(hint, value[name], (*steps, name)) for name, hint in fields.items()))
+    return kind(*(decoded[name] for name in fields))
 
 
 def _name(steps: _Steps) -> str:

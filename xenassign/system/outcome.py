@@ -7,15 +7,17 @@ are INTIDs. Lists that have no order of their own are sorted.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from xenassign import escape
 from xenassign.devicetree.draft import Cells, DraftNode, DraftProperty, Piece, Ref, Text
 from xenassign.devicetree.phandle_properties import lookup
-from xenassign.devicetree.tree import Node, Tree
+from xenassign.devicetree.tree import Tree
 from xenassign.host.neighbours import streams_of
 from xenassign.planning.plan import DomainPlan, PlacedBlock, PlannedDevice
+from xenassign.request.node_request import ChannelPorts
+from xenassign.request.select import Names
 
 
 class BlockOutcome(NamedTuple):
@@ -174,7 +176,10 @@ class FindingOutcome(NamedTuple):
 
 
 class DomainOutcome(NamedTuple):
-    """A domain. ``memory_mb_max`` and ``pool_mib`` are in MiB."""
+    """A domain. ``memory_mb_max`` and ``pool_mib`` are in MiB.
+
+    ``regions`` has its shared memory too, by its title. ``channels``: those that it states.
+    """
 
     name: str
     devices: tuple[DeviceOutcome, ...]
@@ -186,32 +191,7 @@ class DomainOutcome(NamedTuple):
     kept_on: tuple[str, ...]
     firmware: tuple[str, ...]
     findings: tuple[FindingOutcome, ...]
-
-
-# ---------------------------------------------------------------------- names
-
-
-class Names:
-    """Names for the nodes of a domain that are the same on similar boards.
-
-    A device has the name that the user gave it (``Resolved.devices``). A node below it has this
-    name and its path from there, without the unit addresses that distinguish nothing (of the only
-    ``phy@…`` of a bus), since these differ between boards.
-    """
-
-    def __init__(self, devices: Mapping[Node, str]) -> None:
-        self._devices = devices
-
-    def of(self, node: Node) -> str:
-        """The name of a node; its path, shortened, if it is not below a named device."""
-        steps: list[str] = []
-        for above in node.lineage():
-            named = self._devices.get(above)
-            if named is not None or above.parent is None:
-                return "/".join([named or "", *reversed(steps)])
-            alike = [n for n in above.parent.children.values() if n.base_name == above.base_name]
-            steps.append(above.base_name if len(alike) == 1 else above.name)
-        raise AssertionError("a lineage ends at the root")
+    channels: tuple[ChannelPorts, ...] = ()
 
 
 # ---------------------------------------------------------------------- a plan's outcome
@@ -225,8 +205,12 @@ def outcome(tree: Tree, plan: DomainPlan) -> DomainOutcome:
     devices = [_device(names, d, nodes[d.guest_path], by_label) for d in plan.devices]
     regions = [
         RegionOutcome(_name_of(tree, names, r.path), r.path, _blocks(r.placed), _sorted(r.users))
-        for r in plan.regions
+        for r in (*plan.regions, *(share.region for share in plan.shares))
     ]
+    channels = (
+        ChannelPorts(str(channel.to), nth, channel.port or 0, channel.remote_port or 0)
+        for nth, channel in plan.request.node.numbered_channels
+    )
     keeps = {KeepOutcome(keep.kind, keep.provider, keep.args) for keep in plan.host_keeps}
     findings = {FindingOutcome(finding.code, finding.node) for finding in plan.findings}
     return DomainOutcome(
@@ -240,6 +224,7 @@ def outcome(tree: Tree, plan: DomainPlan) -> DomainOutcome:
         kept_on=_sorted(plan.kept_on),
         firmware=_sorted(plan.firmware),
         findings=tuple(sorted(findings, key=lambda finding: (finding.code, finding.node or ""))),
+        channels=tuple(sorted(channels)),
     )
 
 

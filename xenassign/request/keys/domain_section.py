@@ -20,7 +20,7 @@ from xenassign.request.keys.section import (
     Key,
     Section,
 )
-from xenassign.request.node_request import ROLES
+from xenassign.request.node_request import PORT_MAX, ROLES
 from xenassign.request.options import ALIGNMENTS, POLICIES
 from xenassign.request.request import PLACEMENTS, VCPUS_MAX
 from xenassign.request.value_kinds import (
@@ -46,7 +46,7 @@ _MEMORY = Either(
     )
 )
 _BANK = Either((Many(ADDRESS, 2), AnyText(units.BANK, 'write "BASE:SIZE"')))
-_PORT = Integer(1, 1023)
+_PORT = Integer(1, PORT_MAX)
 
 
 def _property_kind(prop: DomainProperty) -> Kind:
