@@ -20,12 +20,10 @@ def session() -> None:
     from xenassign.server.protocol import Service
 
     asked = json.load(sys.stdin)
-    texts: dict[str, str] = {}
+    texts = {Path(name).absolute().as_uri(): text for name, text in asked["open"].items()}
     service = Service(_server(texts))  # type: ignore[arg-type]
     vars(service)["_judge_later"] = service._changed.update  # without waiting for a pause
-    for name, text in asked["open"].items():
-        uri = Path(name).absolute().as_uri()
-        texts[uri] = text
+    for uri, text in texts.items():
         service.opened(lsp.DidOpenTextDocumentParams(lsp.TextDocumentItem(uri, "text", 1, text)))
     service._judge()
     for uri in texts:
@@ -44,6 +42,7 @@ def session() -> None:
         for action in service.code_actions(lsp.CodeActionParams(document, above, context)):
             _say(action.title)
     first = next(iter(texts))
+    del service.server.workspace.text_documents[first]  # as pygls does before
     service.closed(lsp.DidCloseTextDocumentParams(lsp.TextDocumentIdentifier(first)))
     service._judge()
 
@@ -56,11 +55,12 @@ def _server(texts: dict[str, str]) -> SimpleNamespace:
             others = diagnostic.related_information or []
             _say(diagnostic.message, *(other.message for other in others))
 
-    def document(uri: str) -> SimpleNamespace:
-        return SimpleNamespace(source=texts[uri])
-
+    documents = {uri: SimpleNamespace(uri=uri, source=text) for uri, text in texts.items()}
     workspace = SimpleNamespace(
-        position_encoding="utf-16", root_path=None, get_text_document=document
+        position_encoding="utf-16",
+        root_path=None,
+        text_documents=documents,
+        get_text_document=documents.__getitem__,
     )
     return SimpleNamespace(workspace=workspace, text_document_publish_diagnostics=shown)
 
