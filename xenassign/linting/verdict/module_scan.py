@@ -112,7 +112,7 @@ def _scan(
     for module in modules:
         reason = _unlisted(domain, module, listed, context.release)
         stopped |= stops_scan(module.node, context)
-        if stopped:
+        if stopped and (module.kind, module.address or 0) not in before:
             reason = f"it is after a node with {SHARED_MEMORY}, where the scan stops"
         if reason:
             ignored.append((module, reason))
