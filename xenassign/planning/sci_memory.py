@@ -24,7 +24,7 @@ def occupied(board: Board, agents: Agents) -> str | None:
     """
     own = ("Xen's own channel", agents.management)
     for name, channel in (own, *((f"agent {agent.id}", agent) for agent in agents.agents)):
-        users = [(block, node) for block, node in board.neighbours.overlapping(channel.span)]
+        users = [*board.neighbours.overlapping(channel.span)]
         if any(is_shared_memory(node) for _, node in users):
             continue
         node = next((node for block, node in users if block.size), None)

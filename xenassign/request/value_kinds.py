@@ -66,6 +66,7 @@ class AnyText(NamedTuple):
 
 #: A number, or a range. With a leading zero Xen takes it as octal, xl as decimal.
 _RANGE = "(0|[1-9][0-9]{0,4})(-(0|[1-9][0-9]{0,4}))?"
+_LIST = AnyText(f"{_RANGE}(,{_RANGE})*", 'write it as "0-3,6"')
 
 
 class Ranges(NamedTuple):
@@ -74,8 +75,7 @@ class Ranges(NamedTuple):
     noun: str = "string"
 
     def wrong(self, value: object) -> Wrong | None:
-        text = AnyText(rf"{_RANGE}(,{_RANGE})*", 'write it as "0-3,6"')
-        if (wrong := text.wrong(value)) is not None:
+        if (wrong := _LIST.wrong(value)) is not None:
             return wrong
         parts = [part.split("-") for part in str(value).split(",")]
         empty = next(("-".join(part) for part in parts if int(part[0]) > int(part[-1])), None)
@@ -84,7 +84,7 @@ class Ranges(NamedTuple):
         return Wrong((), f"has the range {empty}, which is empty", "write the lower number first")
 
     def schema(self) -> dict[str, Any]:
-        return AnyText(rf"{_RANGE}(,{_RANGE})*").schema()
+        return _LIST.schema()
 
 
 class Integer(NamedTuple):

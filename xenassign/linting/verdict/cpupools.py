@@ -34,7 +34,7 @@ def cpupool(view: DomainView) -> Iterator[Finding]:
             yield WITHOUT_EFFECT(message, node=path, prop=_DOMAIN)
         return
     *_, root = view.node.lineage()
-    phandles = {node.phandle: node for node in root.walk() if node.phandle is not None}
+    phandles = root.once(_phandles)
     if next(view.domain.same_chosen).node is view.node:
         yield from _pools(chosen, phandles, _running(view))
     if view.node.has(_DOMAIN):
@@ -62,7 +62,7 @@ def cpus_of_pool(view: DomainView) -> set[int] | None:
     if chosen is None or view.domain.overlaid or OPTION not in view.context.options or not running:
         return None
     *_, root = view.node.lineage()
-    phandles = {node.phandle: node for node in root.walk() if node.phandle is not None}
+    phandles = root.once(_phandles)
     pools = {
         pool: {running[cpu] for cpu in _listed(pool, phandles) if cpu in running}
         for pool in chosen.children.values()
@@ -73,6 +73,10 @@ def cpus_of_pool(view: DomainView) -> set[int] | None:
     if own is None:
         return pool_0(len(running), pools.values())
     return pools.get(own)
+
+
+def _phandles(root: Node) -> dict[int, Node]:
+    return {node.phandle: node for node in root.walk() if node.phandle is not None}
 
 
 def _running(view: DomainView) -> list[Node]:

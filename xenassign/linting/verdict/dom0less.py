@@ -22,8 +22,8 @@ from xenassign.linting.verdict.builds import check_count, without_mmu
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.guest_tree_size import (
     copied_nodes,
-    guest_tree_bytes,
     mapped_pages,
+    too_large,
     tree_buffer,
 )
 from xenassign.linting.verdict.mappings import MappingEntry, entries
@@ -199,9 +199,7 @@ class _Build:
     def _too_large(self, path: str) -> None:
         if any(finding.rule is TOO_LARGE for finding in self.findings):
             return
-        size = guest_tree_bytes(self.root, self.context)
-        limit = f"Xen {self.context.release.name} allows {self.buffer.limit}"
-        message = f"the guest's tree has {size} bytes; {limit}"
+        message = too_large(self.root, self.context, self.buffer.limit)
         self._add(TOO_LARGE(message, node=path, routes=DOM0LESS))
 
     def _images(self) -> Iterator[tuple[str, Span]]:

@@ -45,7 +45,7 @@ from xenassign.linting.verdict.domain_properties import (
 from xenassign.linting.verdict.domain_sci import sci_type
 from xenassign.linting.verdict.domain_view import DomainView
 from xenassign.linting.verdict.event_channels import check as event_channels
-from xenassign.linting.verdict.guest_tree_size import guest_tree_bytes, tree_buffer
+from xenassign.linting.verdict.guest_tree_size import too_large, tree_buffer
 from xenassign.linting.verdict.module_scan import no_shared_memory, used_module
 from xenassign.linting.verdict.shared_memory import check as check_shared_memory
 from xenassign.linting.verdict.vcpu_nodes import vcpu_nodes
@@ -94,8 +94,7 @@ def tree_size(view: DomainView) -> Iterator[Finding]:
     context = context_of(view.domain, view.context)
     buffer = tree_buffer(context, 0)
     if not buffer.finish():
-        size = f"the guest's tree has {guest_tree_bytes(None, context)} bytes"
-        message = f"{view.node.path}: {size}; Xen {view.release.name} allows {buffer.limit}"
+        message = f"{view.node.path}: {too_large(None, context, buffer.limit)}"
         yield TOO_LARGE(message, node=view.node.path, prop="cpus", routes=DOM0LESS)
 
 

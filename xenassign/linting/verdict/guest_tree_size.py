@@ -44,6 +44,12 @@ def tree_buffer(context: Context, size: int) -> TreeBuffer:
     return TreeBuffer(context.release, size, own)
 
 
+def too_large(root: FlatNode | None, context: Context, limit: int) -> str:
+    """The message about a guest's tree that does not fit into ``limit`` bytes."""
+    size = guest_tree_bytes(root, context)
+    return f"the guest's tree has {size} bytes; Xen {context.release.name} allows {limit}"
+
+
 def guest_tree_bytes(root: FlatNode | None, context: Context) -> int:
     """The bytes of the guest's whole tree, without a limit. ``root``: of its partial tree."""
     buffer = tree_buffer(context, 0)

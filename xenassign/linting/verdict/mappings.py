@@ -23,7 +23,7 @@ from xenassign.checks.guest_addresses import (
 from xenassign.devicetree.cells import xen_cells, xen_number
 from xenassign.devicetree.places import Place
 from xenassign.devicetree.spans import PAGE_SIZE, Intervals, Span
-from xenassign.devicetree.tree import Node
+from xenassign.devicetree.tree import Node, Tree
 from xenassign.findings import Finding, Rule
 from xenassign.formats.xlcfg import Atom, XlConfig
 from xenassign.linting.verdict.context import Context
@@ -234,7 +234,8 @@ def _memory(claims: Sequence[Claim], platform: Platform) -> Iterator[Finding]:
             not stated or any(bank.span.overlaps(claim.entry.host_span) for bank in platform.memory)
         )
     ]
-    devices = _registers(platform) if in_memory else Intervals(())
+    tree = platform.tree
+    devices = tree.once(_registers, tree.root) if in_memory else Intervals(())
     for claim in in_memory:
         span = claim.entry.host_span
         # On some boards /memory includes registers. All pages have some if the first and last do.
@@ -262,9 +263,10 @@ def _carved(platform: Platform, pages: Span) -> Node | None:
     return None
 
 
-def _registers(platform: Platform) -> Intervals:
+def _registers(tree: Tree, _: Node) -> Intervals:
     """The registers of all devices, and the windows of PCI hosts."""
-    from xenassign.host.device import is_device, read_device
+    from xenassign.host.device import devices
+    from xenassign.host.platform import read_platform
 
-    devices = [read_device(platform, node) for node in platform.tree.nodes() if is_device(node)]
-    return Intervals(block.span for d in devices for block in (*d.blocks, *d.windows))
+    every = devices(read_platform(tree))
+    return Intervals(block.span for d in every for block in (*d.blocks, *d.windows))
