@@ -235,3 +235,33 @@ def test_settings_come_with_the_devices_whose_they_are(
     (command,) = commands
     assert [word for word in command if word[1:].startswith(("first", "second"))] == added
     assert run(*command).exit_code == 0
+
+
+#: Two masters whose second blocks are in one page.
+NEIGHBOURS = """/dts-v1/;
+/ {
+    #address-cells = <1>; #size-cells = <1>; interrupt-parent = <&gic>;
+    memory@0 { device_type = "memory"; reg = <0 0x80000000>; };
+    gic: interrupt-controller@f1001000 {
+        compatible = "arm,gic-400"; interrupt-controller; #interrupt-cells = <3>;
+        reg = <0xf1001000 0x1000>, <0xf1002000 0x2000>;
+    };
+    a: ethernet@f9840000 {
+        compatible = "hisilicon,hisi-gmac-v2"; interrupts = <0 71 4>;
+        reg = <0xf9840000 0x1000>, <0xf984300c 4>;
+    };
+    b: ethernet@f9841000 {
+        compatible = "hisilicon,hisi-gmac-v2"; interrupts = <0 72 4>;
+        reg = <0xf9841000 0x1000>, <0xf9843010 4>;
+    };
+};
+"""
+
+
+def test_one_request_is_proposed_once(tmp_path: Path) -> None:
+    """However its options are ordered: each of two masters may be the first that is forced."""
+    (tmp_path / "board.dts").write_text(NEIGHBOURS)
+    request = ("generate", str(tmp_path / "board.dts"), "-d", "ethernet@f9841000")
+    commands = tries(run(*request, "--memory", "512", "--vcpus", "1", "-o", str(tmp_path / "out")))
+    assert len(commands) == 2
+    assert len({frozenset(words) for words in commands}) == 2

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from xenassign.request.command_line import fields_of
 from xenassign.request.options import DOMAIN
-from xenassign.request.request import Request
+from xenassign.request.request import Accepted, Request
 
 RISKS = ("none", "no-dom0", "host-loses", "page-shared", "unprotected", "newer-xen")
 """From the least to the greatest: nothing is at risk; there is no dom0; dom0 loses devices; the
@@ -86,6 +86,34 @@ def changed_request(request: Request, changes: Iterable[OptionChange]) -> Reques
             fields |= {"memory": None, "routes": ("dom0less",)}
         request = replace(request, **fields)
     return request
+
+
+def in_order(request: Request) -> Request:
+    """The request without what decides nothing: the order of its devices, and those below others.
+
+    The devices of a page, and the parts of a device, are asked about one after the other, each time
+    together with the others.
+    """
+
+    def ordered(accepted: tuple[Accepted, ...]) -> tuple[Accepted, ...]:
+        return tuple(sorted(accepted, key=lambda option: option.node))
+
+    return replace(
+        request,
+        devices=_outermost(request.devices),
+        forced=ordered(request.forced),
+        shared=ordered(request.shared),
+        controls=ordered(request.controls),
+    )
+
+
+def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
+    """The paths in order, without those below another of them: a device has its subtree."""
+    kept: list[str] = []
+    for path in sorted(paths):
+        if not any(path.startswith(f"{above}/") for above in kept):
+            kept.append(path)
+    return tuple(kept)
 
 
 def _several(value: Value) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ import heapq
 from collections.abc import Callable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from xenassign.advice.change import RISKS, OptionChange
+from xenassign.advice.change import RISKS, OptionChange, in_order
 from xenassign.advice.remedies import Case, hopeless, proposals, remedies
 from xenassign.errors import XenassignError
 from xenassign.findings import EFFECTS, Finding
@@ -115,9 +115,10 @@ class Search(Generic[Plan]):
                 continue
             if not planned.refusals:
                 better, plan = self._improved(changes, planned)
-                if plan.requests not in seen:
+                requests = tuple(map(in_order, plan.requests))
+                if requests not in seen:
                     least = least if seen else level
-                    seen.append(plan.requests)
+                    seen.append(requests)
                     yield better, plan
                 continue
             for place, ways in enumerate(self._ways(planned, changes)):

@@ -6,18 +6,17 @@ It is that of the plans that ``generate`` makes for the device, so both say the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from functools import cached_property
 from typing import NamedTuple
 
-from xenassign.advice.change import FLAGS, OptionChange, changed_request
+from xenassign.advice.change import FLAGS, OptionChange, changed_request, in_order
 from xenassign.advice.remedies import Case, hopeless
 from xenassign.advice.search import Changes, Search
 from xenassign.checks.protection import FORCED_MASTER
 from xenassign.checks.required_suppliers import UNKNOWN_RATE
 from xenassign.findings import EFFECTS, SEVERITIES, Finding, errors
 from xenassign.planning.decide import decide_judged, judge_request
-from xenassign.request.request import Accepted, Request
+from xenassign.request.request import Request
 from xenassign.request.resolve import Resolved, resolve_domain
 from xenassign.xen.board import Board
 
@@ -104,7 +103,8 @@ def judge_alone(board: Board, resolved: Resolved, together: Decisions) -> Device
     def attempt(changes: Changes) -> _Attempt:
         request = changed_request(resolved.request, changes)
         _, changed = resolve_domain(request, board.platform)
-        decisions, key = (own, request) if len(request.devices) == 1 else (together, _key(request))
+        alone = len(request.devices) == 1
+        decisions, key = (own, request) if alone else (together, in_order(request))
         if key not in decisions:
             decisions[key] = _Decision(board, changed)
         return _Attempt(board, changed, decisions[key])
@@ -136,34 +136,6 @@ def _why(plan: _Attempt, search: Search[_Attempt]) -> str:
 def _leaves_device(change: OptionChange) -> bool:
     """Whether the device itself stays among those that are assigned."""
     return "devices" not in change.replaced
-
-
-def _key(request: Request) -> Request:
-    """The request without what decides nothing: the order of its devices, and those below others.
-
-    The devices of a page, and the parts of a device, are asked about one after the other, each time
-    together with the others.
-    """
-
-    def in_order(accepted: tuple[Accepted, ...]) -> tuple[Accepted, ...]:
-        return tuple(sorted(accepted, key=lambda option: option.node))
-
-    return replace(
-        request,
-        devices=_outermost(request.devices),
-        forced=in_order(request.forced),
-        shared=in_order(request.shared),
-        controls=in_order(request.controls),
-    )
-
-
-def _outermost(paths: Iterable[str]) -> tuple[str, ...]:
-    """The paths in order, without those below another of them: a device has its subtree."""
-    kept: list[str] = []
-    for path in sorted(paths):
-        if not any(path.startswith(f"{above}/") for above in kept):
-            kept.append(path)
-    return tuple(kept)
 
 
 class _Decision:
