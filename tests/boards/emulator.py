@@ -76,7 +76,9 @@ def _output(*command: str) -> str:
 def _fetched() -> tuple[str, ...]:
     """The command that runs the packages' QEMU."""
     directory = _directory()
-    return (*with_libraries(directory / QEMU), "-L", str(directory / "share"))
+    # QEMU 11.1 sleeps in WFE; with a thread for each processor a SEV was lost now and then.
+    threads = ("-accel", "tcg,thread=single")
+    return (*with_libraries(directory / QEMU), *threads, "-L", str(directory / "share"))
 
 
 def with_libraries(program: Path) -> tuple[str, ...]:
