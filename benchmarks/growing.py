@@ -147,6 +147,21 @@ def _assigned(folder: Path, count: int) -> list[str]:
     )
 
 
+def _unlisted(folder: Path, count: int) -> list[str]:
+    """Whole devices that dom.cfg does not have, and as many pages in its iomem."""
+    nodes = []
+    for number in range(count):
+        high, low = divmod(device_address(number), 1 << 32)
+        pages = f"<{high} {low:#x} 0 0x1000 {high} {low:#x}>"
+        properties = f'xen,path = "{device_path(number)}"; xen,reg = {pages};'
+        nodes.append(f"n{number} {{ {properties} xen,force-assign-without-iommu; }};\n")
+    bus = f"#address-cells = <2>; #size-cells = <2>; ranges;\n{''.join(nodes)}"
+    (folder / "d.dts").write_text(f"/dts-v1/; / {{ passthrough {{ {bus} }}; }};")
+    iomem = _list(f"{0x900000 + number:x},1" for number in range(count))
+    (folder / "d.cfg").write_text(f'name = "d"\ndevice_tree = "d.dtb"\niomem = {iomem}')
+    return ["lint", "d.dts", "d.cfg", "--host", _blob(folder, count)]
+
+
 def _without_parent(folder: Path, count: int) -> list[str]:
     return _partial(
         folder,
@@ -366,6 +381,7 @@ INPUTS = (
     Input("fixes of dom.cfg", 1_000, _fixed),
     Input("waivers in a .dts", 3_000, _waivers),
     Input("nodes of a partial tree, and a host", 2_000, _assigned),
+    Input("nodes of a partial tree that iomem lacks, and a host", 1_000, _unlisted),
     Input("nodes without interrupt-parent", 1_000, _without_parent, few=120),
     Input("entries of one xen,reg, and a host", 5_000, _mapped),
     Input("references", 10_000, _referring),

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import FrameType
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -21,8 +23,10 @@ from benchmarks.synthetic import board, device_path
 from xenassign import Request, generate
 from xenassign.cli import cli
 from xenassign.devicetree.blob import read_blob
-from xenassign.linting.documents import read_document, read_tree_file
+from xenassign.linting.documents import document, read_document, read_tree_file
+from xenassign.linting.fixes import fixes_of
 from xenassign.linting.linter import Options, lint
+from xenassign.server.protocol import Service
 from xenassign.xen.releases import release
 
 
@@ -67,6 +71,44 @@ def test_twice_the_entries_take_twice_the_steps(
         arguments = growing.write(tmp_path, count)
         counted.append(_steps(lambda arguments=arguments: _run(arguments)))  # type: ignore[misc]
     assert _ratio(counted) < 2.6, counted
+
+
+def test_an_editor_gets_twice_the_findings_in_twice_the_steps(tmp_path: Path) -> None:
+    """Each finding is about a node of one large file, and about a list of another."""
+    (write,) = (each.write for each in INPUTS if "that iomem lacks" in each.title)
+    counted = []
+    for count in (120, 240, 480):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        write(folder, count)
+        path = str(folder / "d.dts")
+        server = Mock()
+        server.workspace.position_encoding = "utf-16"
+        service = Service(server)
+        service.files.set_text(path, Path(path).read_text())
+        analysis = service.analysis(path)
+        shown = service.diagnostics(analysis)  # what is read only once
+        counted.append(_steps(lambda s=service, a=analysis: s.diagnostics(a)))  # type: ignore[misc]
+        assert sum(d.code == "XA220" and bool(d.related_information) for d in shown) == count
+    assert _ratio(counted) < 2.6, counted
+
+
+def test_a_long_text_is_not_read_for_each_fix() -> None:
+    """Seconds, since one operation of Python reads it: they do not depend on the findings."""
+    node = 'n{0} {{ reg = <0 {0} 0 1>; interrupts = <0 {0} 4>; xen,path = "/n{0}"; }};\n'
+    cells = "#address-cells = <2>; #size-cells = <2>;"
+    seconds = []
+    for count in (2, 400):
+        nodes = "".join(node.format(number) for number in range(count))
+        text = f"/dts-v1/; / {{ passthrough {{ {cells} {nodes} }}; }};\n/*{'a/ ' * 1_000_000}*/\n"
+        documents = [document("d.dts", text.encode())]
+        findings = lint(documents, Options(release("4.20"))).findings
+        begin = time.process_time()
+        made = fixes_of(documents, findings, unsafe=True)
+        seconds.append(time.process_time() - begin)
+        assert len(made.added) == count
+    few, many = seconds
+    assert many < 5 * few + 0.5, seconds
 
 
 def test_steps_that_grow_with_the_square_are_seen() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ from xenassign.linting.guest.tree_form import UNKNOWN
 from xenassign.linting.guest.view import container_cells
 from xenassign.linting.verdict.dom0less import UNALIGNED
 
+_DELETED = re.compile(r"/delete-property/\s*([\w,.+*#?@-]+)")
 _LITERAL = r"0[xX][0-9a-fA-F]+|[0-9]+"
 
 
@@ -38,6 +40,11 @@ class _Text:
         self._text = document.text or ""
         self._starts = [0, *accumulate(len(line) + 1 for line in self._text.split("\n"))]
         self.edits: list[Edit] = []
+
+    @cached_property
+    def deleted(self) -> frozenset[str]:
+        """The names of the properties that the text deletes, wherever that is."""
+        return frozenset(_DELETED.findall(self._text))
 
     def at(self, place: Place) -> str:
         """The characters of a place; "" if it is in another file."""
@@ -212,8 +219,7 @@ def _property(written_as: _Text, document: TreeFile, addition: Addition) -> Edit
     """The edit that adds a property: in a line after xen,path, or after the last property."""
     source, text, name = document.source, document.text or "", addition.name
     node = source.nodes.get(addition.node or "") if source is not None else None
-    deleted = re.search(rf"/delete-property/\s*{re.escape(name)}\b", text)
-    if node is None or name in node.properties or deleted:
+    if node is None or name in node.properties or name in written_as.deleted:
         return None
     spans = []
     for own, places in node.properties.items():

@@ -125,7 +125,9 @@ class OpenFiles:
     def text_of(self, path: str) -> str:
         """The text of a file: as it is open, else as it is on disk; empty if it cannot be read."""
         text = self.texts.get(path)
-        return text if text is not None else "\n".join(lines_of(path))
+        if text is not None:
+            return text
+        return self.remember(("text", path), lambda: "\n".join(lines_of(path)))
 
     def remember(self, key: Hashable, make: Callable[[], _Result]) -> _Result:
         """What ``make`` returns, which reads the texts as they are open; kept until one changes."""

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 from lsprotocol import types as lsp
@@ -136,7 +136,7 @@ class Service:
 
     def _show(self, path: str) -> None:
         analysis = self.analysis(path)
-        self._publish(self._uris[path], self._diagnostics(analysis))
+        self._publish(self._uris[path], self.diagnostics(analysis))
 
     def _publish(self, uri: str, shown: list[lsp.Diagnostic]) -> None:
         self.server.text_document_publish_diagnostics(lsp.PublishDiagnosticsParams(uri, shown))
@@ -147,7 +147,8 @@ class Service:
         self._used[path] = analysis.used
         return analysis
 
-    def _diagnostics(self, analysis: Analysis) -> list[lsp.Diagnostic]:
+    def diagnostics(self, analysis: Analysis) -> list[lsp.Diagnostic]:
+        """Everything that is said of an open file, with the places elsewhere that it is about."""
         return diagnostics.diagnostics(
             analysis,
             self.lines(analysis.text),
@@ -166,7 +167,7 @@ class Service:
 
     def lines(self, text: str) -> TextPositions:
         """The lines of a text in the encoding of the editor."""
-        return TextPositions(text, self.server.workspace.position_encoding)
+        return _positions(text, self.server.workspace.position_encoding)
 
     def uri(self, path: str) -> str:
         """The URI of a file, as the editor calls it."""
@@ -254,6 +255,11 @@ class Service:
             line = escape.terminal(line)
             self.server.window_log_message(lsp.LogMessageParams(lsp.MessageType.Error, line))
             return otherwise
+
+
+@lru_cache(maxsize=8)  # a finding each may be at a place of one large file
+def _positions(text: str, encoding: lsp.PositionEncodingKind | str) -> TextPositions:
+    return TextPositions(text, encoding)
 
 
 def _path_of(uri: str) -> str | None:

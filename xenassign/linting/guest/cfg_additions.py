@@ -12,7 +12,7 @@ from functools import cached_property
 
 from xenassign import escape
 from xenassign.devicetree.addresses import Block
-from xenassign.devicetree.spans import PAGE_SIZE, covered
+from xenassign.devicetree.spans import PAGE_SIZE, Intervals, covered
 from xenassign.devicetree.tree import Node
 from xenassign.findings import Addition
 from xenassign.formats.xlcfg import Atom, ListValue, XlConfig
@@ -62,8 +62,10 @@ class CfgAdditions:
         return dom0_rights(self._config, self._context)
 
     @cached_property
-    def _mappings(self) -> list[MappingEntry]:
-        return iomem(self._config, self._context.release)
+    def _mapped(self) -> tuple[Intervals, Intervals]:
+        """The addresses of the host, and those of the guest, that iomem has."""
+        entries = iomem(self._config, self._context.release)
+        return Intervals(e.host_span for e in entries), Intervals(e.guest_span for e in entries)
 
     @cached_property
     def _streams(self) -> StreamTable | None:
@@ -80,10 +82,8 @@ class CfgAdditions:
         """The entry of iomem for pages of a device of which iomem has no part."""
         mfn, count, gfn = (number // PAGE_SIZE for number in entry[:3])
         new = IomemRange(mfn, count, gfn, entry.normal)
-        apart = not any(
-            own.host_span.overlaps(entry.host_span) or own.guest_span.overlaps(entry.guest_span)
-            for own in self._mappings
-        )
+        host_spans, guest_spans = self._mapped
+        apart = not (host_spans.overlap(entry.host_span) or guest_spans.overlap(entry.guest_span))
         given = self._rights is not None and self._rights.has_pages(new.host)
         if not (apart and given and is_marked(host.node, self._context.marked)):
             return ()
