@@ -5,6 +5,7 @@ const { execFile } = require("child_process");
 const vscode = require("vscode");
 
 const FILES = ["**/*.dts", "**/*.dtso", "**/*.cfg", "**/xenassign.toml"].map((pattern) => ({ scheme: "file", pattern }));
+const SECONDS = 30; // in which a program says that it can serve; it takes one
 const [AGAIN, SETTINGS] = ["Try Again", "Open Settings"];
 
 let client;
@@ -25,8 +26,11 @@ function settings() {
 function problemOf(command) {
   return new Promise((resolve) => {
     const missing = `${command} is not found; install it with pip install 'xenassign[server]', or set xenassign.command`;
-    const ended = (error, _, output) => resolve(error && (error.code === "ENOENT" ? missing : output.trim() || error.message));
-    execFile(command, ["server"], { cwd: folder() }, ended).stdin.end();
+    const endless = `${command} server does not end within ${SECONDS} s without input; set xenassign.command to the program xenassign`;
+    const why = (error, output) => (error.code === "ENOENT" ? missing : error.killed ? endless : output.trim() || error.message);
+    const limits = { timeout: 1000 * SECONDS, killSignal: "SIGKILL" };
+    const ended = (error, _, output) => resolve(error && why(error, output));
+    execFile(command, ["server"], { cwd: folder(), ...limits }, ended).stdin.end();
   });
 }
 

@@ -52,10 +52,10 @@ def bounded_memory() -> Iterator[None]:
 
 
 def answer(*arguments: str | Path) -> Result:
-    """The result of a command: it ends within 10 seconds, and with no other error than ours."""
-    begin = time.monotonic()
+    """The result of a command: it takes less than 10 seconds of the processor, and ends with no other error than ours."""
+    begin = time.process_time()
     result = CliRunner().invoke(cli, [*map(str, arguments)], standalone_mode=False)
-    assert time.monotonic() - begin < 10, arguments
+    assert time.process_time() - begin < 10, arguments
     error = result.exception
     if error is not None and not isinstance(error, XenassignError):
         raise error

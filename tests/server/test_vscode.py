@@ -29,8 +29,8 @@ console.log(JSON.stringify(Object.keys(require(process.argv[1]))));
 #: Prints after each step the messages, the commands of clients, and what those were sent.
 _EDITED = """
 const Module = require("module");
-const { file, steps } = JSON.parse(process.argv[1]);
-const state = { messages: [], started: [], stopped: 0, sent: [] };
+const { file, steps, impatient } = JSON.parse(process.argv[1]);
+const state = { messages: [], started: [], stopped: 0, sent: [], limits: [] };
 const plain = (_, value) => (typeof value === "function" ? value() : value);
 const print = () => console.log(JSON.stringify(state, plain));
 let values = {}, choice, listeners = {};
@@ -65,7 +65,13 @@ const vscode = {
   commands: { executeCommand: () => {} },
 };
 const load = Module._load;
+const programs = require("child_process");
+const execFile = (command, args, { timeout, ...rest }, ended) => {
+  state.limits.push(timeout);
+  return programs.execFile(command, args, { timeout: timeout && 200, ...rest }, ended);
+};
 const stubs = { vscode, "vscode-languageclient/node": { LanguageClient } };
+if (impatient) stubs.child_process = { execFile };
 Module._load = (name, ...rest) => stubs[name] || load(name, ...rest);
 const extension = require(file);
 (async () => {
@@ -86,11 +92,14 @@ const extension = require(file);
 """
 
 
-def _states(repository: Path, *steps: dict[str, Any]) -> list[dict[str, Any]]:
+def _states(
+    repository: Path, *steps: dict[str, Any], impatient: bool = False
+) -> list[dict[str, Any]]:
+    """``impatient``: the limit for a program that is tried is 0.2 s, if it has one."""
     if shutil.which("node") is None:
         skip_or_fail("node is missing: apt-get install nodejs")
     file = str(repository / "editors" / "vscode" / "extension.js")
-    given = json.dumps({"file": file, "steps": steps})
+    given = json.dumps({"file": file, "steps": steps, "impatient": impatient})
     states = _run("node", "-e", _EDITED, given, cwd=repository).splitlines()
     return [json.loads(state) for state in states]
 
@@ -127,6 +136,19 @@ def test_the_extension_says_why_there_is_no_server(repository: Path, tmp_path: P
     assert method == "workspace/didChangeConfiguration"
     assert sent == {"settings": {"xenassign": {"xen": "4.21"}}}
     assert states[-1]["stopped"] == 1
+
+
+def test_the_extension_does_not_wait_for_a_program_that_does_not_end(
+    repository: Path, tmp_path: Path
+) -> None:
+    """It is ended, even one that ignores signals, and whatever it has started is not waited for."""
+    endless = _program(tmp_path / "endless", "trap '' TERM; sleep 20; exit 0")
+    settings = {"settings": {"command": endless}}
+    states = _states(repository, settings, *[{"open": "domu1.dts"}] * 2, impatient=True)
+    (message,) = states[-1]["messages"]
+    assert message.startswith(f"xenassign does not start: {endless} server does not end within 30")
+    assert states[-1]["limits"] == [30_000]  # it is tried once
+    assert states[-1]["started"] == []
 
 
 def test_the_extension_tries_again_and_takes_another_command(
