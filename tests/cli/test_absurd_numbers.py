@@ -52,7 +52,7 @@ def bounded_memory() -> Iterator[None]:
 
 
 def answer(*arguments: str | Path) -> Result:
-    """The result of a command: it takes less than 10 seconds of the processor, and ends with no other error than ours."""
+    """The result of a command: less than 10 seconds of the processor, and no error but ours."""
     begin = time.process_time()
     result = CliRunner().invoke(cli, [*map(str, arguments)], standalone_mode=False)
     assert time.process_time() - begin < 10, arguments
