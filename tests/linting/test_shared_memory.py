@@ -12,6 +12,8 @@ from tests.wording import Wording
 from xenassign.devicetree.tree import Tree
 from xenassign.findings import Finding
 from xenassign.host.platform import read_platform
+from xenassign.linting.documents import TreeFile, document
+from xenassign.linting.linter import Options, lint
 from xenassign.linting.verdict import domain_node
 from xenassign.linting.verdict.context import Context
 from xenassign.linting.verdict.domain import domains
@@ -201,3 +203,33 @@ def test_what_it_says(found: Callable[..., list[Finding]], wording: Wording) -> 
         wording(finding)
     (finding,) = found(domain(GOOD), domain(GOOD, "domU2"))
     wording(finding)
+
+
+def read_tree(text: str, name: str) -> TreeFile:
+    read = document(name, text.encode())
+    assert isinstance(read, TreeFile)
+    return read
+
+
+def _overlay(content: str, name: str) -> TreeFile:
+    chosen = f"#address-cells = <2>; #size-cells = <2>; {domain(content, name)}"
+    text = f'/ {{ fragment@0 {{ target-path = "/chosen"; __overlay__ {{ {chosen} }}; }}; }};'
+    return read_tree(f"/dts-v1/; /plugin/; {text}", f"{name}.dtso")
+
+
+def test_overlays_of_one_machine_are_judged_together() -> None:
+    """The boot loader applies all of them to one tree; a whole tree is another machine's."""
+    owner, borrower = _overlay(GOOD, "domU1"), _overlay(BORROWED, "domU2")
+    whole = read_tree(source(domain(GOOD)), "other.dts")
+    options = Options(release(VERSIONS[-1]), kconfig=frozenset({"STATIC_SHM"}))
+
+    def warned(*files: TreeFile, overlays: tuple[TreeFile, ...] = ()) -> bool:
+        report = lint(files, options._replace(overlays=overlays))
+        return "XA746" in codes(report.findings)
+
+    assert warned(borrower)
+    assert warned(borrower, whole)
+    assert not warned(borrower, owner)
+    assert not warned(owner, borrower)
+    assert not warned(borrower, overlays=(owner,))
+    assert warned(borrower, _overlay(GOOD.replace("buffer-0", "buffer-1"), "domU3"))

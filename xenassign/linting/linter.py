@@ -36,6 +36,7 @@ from xenassign.xen.sci_agents import read_agents
 if TYPE_CHECKING:
     from xenassign.linting.folder import DomainFacts
     from xenassign.linting.guest import together
+    from xenassign.linting.verdict.domain import DomainNode
 
 UNREAD = rule("XA815", "tree-not-judged", "error", "unsafe")
 
@@ -154,6 +155,7 @@ def _all(
     host = None if any(tree.tree is options.host for tree in trees) else options.host
     domains = list(domain_nodes(host, (*overlays, *trees)))
     base = context(options, overlays, composition.booted(booted, own))
+    base = base._replace(owned=_owned(domains))
     for document in documents:
         if isinstance(document, ConfigFile):
             yield from _config(document, partial_trees.get(document.file), base)
@@ -188,6 +190,16 @@ def _all(
     if options.together or options.beside:
         yield from _together(documents, partial_trees, options.beside, base)
     yield from _about_host(options.host, base)
+
+
+def _owned(domains: Iterable[tuple[TreeFile | None, DomainNode]]) -> frozenset[str]:
+    """The shared memory that is owned in the host's tree, or in an overlay of it."""
+    merged = [domain for file, domain in domains if file is None or file.overlay]
+    if not merged:
+        return frozenset()
+    from xenassign.linting.verdict.shared_memory import owned_ids
+
+    return owned_ids(merged)
 
 
 def _about_host(host: Tree | None, context: Context) -> Iterator[Finding]:

@@ -69,6 +69,7 @@ class Context(NamedTuple):
     a dom0less domain has PV interfaces. ``ramdisk``: whether it has one. ``shared``: the ids of its
     regions of static shared memory. ``agents``: those of the SCMI firmware, if Xen is built
     for them and they are known. ``windows``: kinds of optional windows that dom.cfg uses.
+    ``owned``: the ids of regions that a node of the host's tree or of an overlay of it owns.
     """
 
     release: Release
@@ -95,6 +96,7 @@ class Context(NamedTuple):
     shared: tuple[str, ...] = ()
     windows: frozenset[Use] = frozenset()
     agents: Agents | None = None
+    owned: frozenset[str] = frozenset()
 
     @property
     def platform(self) -> Platform | None:

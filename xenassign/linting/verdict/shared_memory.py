@@ -151,6 +151,13 @@ def _nodes(domain: DomainNode) -> Iterator[tuple[DomainNode, Node]]:
             yield DomainNode(parent, domain.chosen), node
 
 
+def owned_ids(domains: Iterable[DomainNode]) -> frozenset[str]:
+    """The ids of the regions that have an owner in any /chosen of the domains."""
+    each = {domain.node.parent: domain for domain in domains}.values()
+    nodes = [node for domain in each for _, node in _nodes(domain)]
+    return frozenset(_text(node, _ID) or "" for node in nodes if _text(node, _ROLE) != "borrower")
+
+
 def _shares(node: Node) -> bool:
     return is_compatible(node, SHARED_MEMORY) and not is_scanned(node)
 
@@ -243,7 +250,7 @@ def _owners(view: DomainView, read: Iterable[tuple[DomainNode, SharedRegion]]) -
         own = [region for domain, region in users if domain.node is view.node]
         assigning = [region for _, region in users if region.assigns]
         by_role = any(region.role == "owner" for region in assigning)
-        if own and not assigning:
+        if own and not assigning and own[0].shm_id not in view.context.owned:
             message = f"{own[0].node.path}: no node of this file owns {own[0].shm_id!r}"
             yield NO_OWNER(message, node=own[0].node.path, prop=_ROLE)
         for region in own if by_role else ():
