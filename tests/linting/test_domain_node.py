@@ -354,6 +354,22 @@ def test_a_module_of_an_earlier_domain_as_another_kind(compiled: Compile) -> Non
             assert ("XA724" in codes) == (expected and xen == "4.17")
 
 
+def test_the_kinds_that_the_scan_guesses_are_counted_over_all_domains(compiled: Compile) -> None:
+    """Booted on 4.17: the kernel of the second domain is listed as a ramdisk, and freed twice.
+
+    Names of kinds are compared with their case by the scan, and without it for the domain.
+    """
+    unknown = DOMAIN.replace('"multiboot,kernel"', '"Multiboot,Kernel"')
+    assert unknown != DOMAIN
+    for again, expected in ((DOMAIN, False), (unknown, True)):
+        text = GOOD.replace(DOMAIN, unknown.replace("domU1", "domU0") + again)
+        *_, domain = domains(compiled(text))
+        for xen in VERSIONS:
+            codes = {f.code for f in domain_node.check(domain, context(xen))}
+            assert "XA701" not in codes
+            assert ("XA724" in codes) == (expected and xen == "4.17")
+
+
 def test_an_event_channel_of_no_domain(compiled: Compile) -> None:
     """Booted on 4.20: "evtchn: could not find domains"; it is reported with the first domain."""
     stray = f"other {{ {channel('a', 1, '&b')} {channel('b', 2, '&a')} }};"

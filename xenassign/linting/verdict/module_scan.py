@@ -6,7 +6,7 @@ bootfdt.c, setup.c before 4.20), boot_module_find_by_addr_and_kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from xenassign.devicetree.tree import Node
@@ -30,6 +30,8 @@ _SCANNED = {
     "xen,xsm-policy": "xsm",
     "multiboot,device-tree": "device-tree",
 }
+#: Of the first modules without a kind, in the order of the tree. Which are XSM is not known here.
+_GUESSED = ("kernel", "ramdisk")
 _PATH_LIMIT = 91  #: characters of a module's path: the buffer of process_multiboot_node
 _MODULES_LIMIT = 32  #: MAX_MODULES; Xen and its device tree are two of them
 
@@ -55,43 +57,28 @@ class Scan(NamedTuple):
 
 def scan(domain: DomainNode, context: Context) -> Scan:
     """Lists the modules of a domain. Other rules report what stops Xen during the scan."""
-    before, stopped = _listed_before(domain, context), _stopped_before(domain, context)
-    return _scan(domain, domain.modules, context, before, stopped)
+    chosen = domain.node.parent
+    sizes: dict[tuple[str, int], int] = {}
+    stopped, guesses = False, iter(_GUESSED)
+    for node in chosen.children.values() if chosen is not None else ():
+        if node is domain.node:
+            break
+        if chosen is not None and chosen.name == "chosen":
+            # Also a node that is not a domain is read: a dom0 is made of those.
+            owner = DomainNode(node)
+            modules = owner.modules
+            if not is_compatible(node, "xen,domain"):
+                modules = (boot_module(DomainNode(chosen), node), *modules)
+            listed = _scan(owner, modules, context, sizes, guesses, stopped).listed
+            sizes |= {(entry.kind, entry.address): entry.size for entry in listed}
+        stopped |= any(stops_scan(each, context) for each in (node, *node.children.values()))
+    return _scan(domain, domain.modules, context, sizes, guesses, stopped)
 
 
 def stops_scan(node: Node, context: Context) -> bool:
     """Whether the scan fails at a node: shared memory of a Xen that is built without it."""
     shares = is_compatible(node, SHARED_MEMORY) and not is_scanned(node)
     return shares and no_shared_memory(context)
-
-
-def _stopped_before(domain: DomainNode, context: Context) -> bool:
-    """Whether the scan fails at a node of /chosen before the domain's, or below such a node."""
-    chosen = domain.node.parent
-    for node in chosen.children.values() if chosen is not None else ():
-        if node is domain.node:
-            break
-        if any(stops_scan(each, context) for each in (node, *node.children.values())):
-            return True
-    return False
-
-
-def _listed_before(domain: DomainNode, context: Context) -> dict[tuple[str, int], int]:
-    """Sizes by (kind, address) of what is listed for the nodes of /chosen before the domain's."""
-    chosen = domain.node.parent
-    sizes: dict[tuple[str, int], int] = {}
-    if chosen is None or chosen.name != "chosen":
-        return sizes
-    for node in chosen.children.values():
-        if node is domain.node:
-            break
-        owner = DomainNode(node)
-        modules = owner.modules  # also of a node that is not a domain, of which a dom0 is made
-        if not is_compatible(node, "xen,domain"):
-            modules = (boot_module(DomainNode(chosen), node), *modules)
-        listed = _scan(owner, modules, context, sizes).listed
-        sizes |= {(entry.kind, entry.address): entry.size for entry in listed}
-    return sizes
 
 
 def _keys(listed: Iterable[Listed]) -> frozenset[tuple[str, int]]:
@@ -103,46 +90,55 @@ def _scan(
     modules: tuple[BootModule, ...],
     context: Context,
     before: Mapping[tuple[str, int], int],
-    stopped: bool = False,
+    guesses: Iterator[str],
+    stopped: bool,
 ) -> Scan:
-    """``before``: what is listed already; the same module again keeps its first size."""
+    """``before``: what is listed already; the same module again keeps its first size.
+
+    ``guesses``: the kinds of the next modules without one; Xen counts those of all nodes.
+    """
     listed: list[Listed] = []
     ignored: list[tuple[BootModule, str]] = []
-    guesses = iter(("kernel", "ramdisk"))
     for module in modules:
-        reason = _unlisted(domain, module, listed, context.release)
+        reason = _unread(domain, module)
         stopped |= stops_scan(module.node, context)
-        if stopped and (module.kind, module.address or 0) not in before:
+        kind, address = module.kind or "unknown", module.address or 0
+        if stopped and (kind, address) not in before:
             reason = f"it is after a node with {SHARED_MEMORY}, where the scan stops"
+        if not reason:
+            kind = kind if stopped else _kind(module.node, guesses)
+            reason = _overlap(domain, module, listed, context.release)
+        own = _keys(listed)
+        new = (kind, address) not in before.keys() | own
+        if not reason and new and len(before.keys() | own) >= _MODULES_LIMIT - 2:
+            reason = f"Xen lists {_MODULES_LIMIT} modules, itself and its device tree among them"
         if reason:
             ignored.append((module, reason))
-            continue
-        if module.placed_later:
-            continue
-        compatible = [text for text in _SCANNED if is_compatible(module.node, text, exact=True)]
-        kind = _SCANNED[compatible[0]] if compatible else next(guesses, "unknown")
-        entry = Listed(kind, module.address or 0, module.size or 0)
-        key = (entry.kind, entry.address)
-        own = _keys(listed)
-        if key in before:
-            listed.append(entry._replace(size=before[key]))
-        elif key in own:
-            continue
-        elif len(before.keys() | own) < _MODULES_LIMIT - 2:
-            listed.append(entry)
-        else:
-            reason = f"Xen lists {_MODULES_LIMIT} modules, itself and its device tree among them"
-            ignored.append((module, reason))
+        elif not module.placed_later and (kind, address) not in own:
+            size = before.get((kind, address), module.size or 0)
+            listed.append(Listed(kind, address, size))
     return Scan(tuple(listed), tuple(ignored), before)
 
 
-def _unlisted(
-    domain: DomainNode, module: BootModule, listed: list[Listed], release: Release
-) -> str | None:
+def _kind(node: Node, guesses: Iterator[str]) -> str:
+    """The kind that the scan gives a module: that of compatible, else the next guess."""
+    kinds = (kind for text, kind in _SCANNED.items() if is_compatible(node, text, exact=True))
+    return next(kinds, None) or next(guesses, "unknown")
+
+
+def _unread(domain: DomainNode, module: BootModule) -> str | None:
+    """Why the scan does not read a node."""
     if not is_scanned(module.node):
         return "it has no multiboot,module"
     if len(f"/chosen/{domain.node.name}/{module.node.name}") > _PATH_LIMIT:
         return f"its path has more than {_PATH_LIMIT} characters"
+    return None
+
+
+def _overlap(
+    domain: DomainNode, module: BootModule, listed: list[Listed], release: Release
+) -> str | None:
+    """Why a module that overlaps another, or static memory, is not listed."""
     if module.address is None or module.size is None or not release.module_overlap_dropped:
         return None
     taken = [(f"the {kind} at {start:#x}", start, size) for kind, start, size in listed]
@@ -162,7 +158,9 @@ def no_shared_memory(context: Context) -> bool:
 def used_module(domain: DomainNode, kind: str, context: Context) -> BootModule | None:
     """The module that Xen uses as the domain's kernel, ramdisk or device-tree: the last one."""
     used: BootModule | None = None
-    listed = scan(domain, context).listed
+    result = scan(domain, context)
+    sizes = {(entry.kind, entry.address): entry.size for entry in result.listed}
+    sizes |= result.before
     for module in domain.modules:
         if module.kind != kind:
             continue
@@ -170,8 +168,8 @@ def used_module(domain: DomainNode, kind: str, context: Context) -> BootModule |
         if module.placed_later:
             used = module
         elif address is not None:
-            sizes = [e.size for e in listed if (e.kind, e.address) == (kind, address)]
-            used = module._replace(address=address, size=sizes[0]) if sizes else None
+            size = sizes.get((kind, address))
+            used = None if size is None else module._replace(address=address, size=size)
         elif kind != "device-tree":
             used = None
     return used
