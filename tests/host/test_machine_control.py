@@ -9,6 +9,8 @@ from xenassign.host.machine_control import machine_control, machine_control_tabl
 
 #: Compatible strings of real boards, and the class of devices that they are of.
 KINDS = {
+    "trace": "arm,coresight-dynamic-funnel arm,coresight-tmc arm,coresight-stm"
+    " arm,coresight-tpiu qcom,coresight-tpdm qcom,coresight-tnoc",
     "CPU debug": "arm,coresight-cpu-debug arm,coresight-cti arm,coresight-etm4x"
     " qcom,sc7180-dcc,qcom,dcc ti,j784s4-bist",
     "DRAM controller": "fsl,imx8mp-ddrc,fsl,imx8m-ddrc xlnx,zynqmp-ddrc-2.40a snps,ddrc-3.80a"
@@ -85,7 +87,7 @@ ORDINARY = (
     " fsl,imx8mp-ddr-pmu,fsl,imx8m-ddr-pmu qcom,sdm845-llcc-bwmon rockchip,rk3399-dfi"
     " arm,pl354 fsl,ifc ti,am64-gpmc renesas,r8a7795-rpc-if"
     " rockchip,rk3588-usb2phy-grf,syscon,simple-mfd qcom,sm8250-lpass-lpi-pinctrl"
-    " arm,cci-400-pmu,r1 qcom,coresight-tpdm mmio-sram syscon simple-mfd simple-bus arm,primecell"
+    " arm,cci-400-pmu,r1 mmio-sram syscon simple-mfd simple-bus arm,primecell"
     " fsl,imx8qxp-lpcg ti,am62-epwm-tbclk renesas,prr samsung,exynos4210-chipid"
 )
 
