@@ -66,10 +66,10 @@ def _host_kib(view: DomainView) -> int | None:
     if not banks:
         return None
     free = sum(block.size for block in banks)
-    for module in scan(view.domain, view.context).listed:
+    for (_, address), size in scan(view.domain, view.context).listed.items():
         for block in banks:
-            end = min(block.end, module.address + module.size)
-            free -= max(0, end - max(block.address, module.address))
+            end = min(block.end, address + size)
+            free -= max(0, end - max(block.address, address))
     return max(0, free) // 1024
 
 

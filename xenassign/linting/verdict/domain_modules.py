@@ -166,13 +166,13 @@ def overlaps(view: DomainView) -> Iterator[Finding]:
         return
     modules = scan(view.domain, view.context)
     freed = [_freed(address, size) for (_, address), size in modules.before.items()]
-    for module in modules.listed:
-        if (module.kind, module.address) in modules.before:
+    for (kind, address), size in modules.listed.items():
+        if (kind, address) in modules.before:
             continue
-        pages = _freed(module.address, module.size)
+        pages = _freed(address, size)
         if any(pages.overlaps(span) for span in freed):
-            path = next(m.node.path for m in view.domain.modules if m.address == module.address)
-            message = f"{path}: the {module.kind} at {module.address:#x} overlaps another module"
+            path = next(m.node.path for m in view.domain.modules if m.address == address)
+            message = f"{path}: the {kind} at {address:#x} overlaps another module"
             yield OVERLAP(message, node=path, prop="reg")
         freed.append(pages)
 

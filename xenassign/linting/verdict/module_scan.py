@@ -6,8 +6,8 @@ bootfdt.c, setup.c before 4.20), boot_module_find_by_addr_and_kind.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple, TypeAlias
 
 from xenassign.devicetree.tree import Node
 from xenassign.linting.verdict.context import Context
@@ -36,29 +36,31 @@ _PATH_LIMIT = 91  #: characters of a module's path: the buffer of process_multib
 _MODULES_LIMIT = 32  #: MAX_MODULES; Xen and its device tree are two of them
 
 
-class Listed(NamedTuple):
-    """A module in the list of the scan. Bytes."""
-
-    kind: str
-    address: int
-    size: int
+#: Sizes of modules by (kind, address), in the order of Xen's list, which has the same once. Bytes.
+Sizes: TypeAlias = Mapping[tuple[str, int], int]
 
 
 class Scan(NamedTuple):
     """The result of the scan for a domain. ``ignored``: (module, reason it is not listed).
 
-    ``before``: sizes by (kind, address) of what was listed before; Xen lists the same once.
+    ``listed``: the domain's own. ``before``: what was listed before; the same module again keeps
+    its first size.
     """
 
-    listed: tuple[Listed, ...]
+    listed: Sizes
     ignored: tuple[tuple[BootModule, str], ...]
-    before: Mapping[tuple[str, int], int]
+    before: Sizes
+
+    @property
+    def sizes(self) -> Sizes:
+        """All that is listed."""
+        return {**self.before, **self.listed}
 
 
 def scan(domain: DomainNode, context: Context) -> Scan:
     """Lists the modules of a domain. Other rules report what stops Xen during the scan."""
     chosen = domain.node.parent
-    sizes: dict[tuple[str, int], int] = {}
+    sizes: Sizes = {}
     stopped, guesses = False, iter(_GUESSED)
     for node in chosen.children.values() if chosen is not None else ():
         if node is domain.node:
@@ -69,8 +71,7 @@ def scan(domain: DomainNode, context: Context) -> Scan:
             modules = owner.modules
             if not is_compatible(node, "xen,domain"):
                 modules = (boot_module(DomainNode(chosen), node), *modules)
-            listed = _scan(owner, modules, context, sizes, guesses, stopped).listed
-            sizes |= {(entry.kind, entry.address): entry.size for entry in listed}
+            sizes = _scan(owner, modules, context, sizes, guesses, stopped).sizes
         stopped |= any(stops_scan(each, context) for each in (node, *node.children.values()))
     return _scan(domain, domain.modules, context, sizes, guesses, stopped)
 
@@ -81,23 +82,19 @@ def stops_scan(node: Node, context: Context) -> bool:
     return shares and no_shared_memory(context)
 
 
-def _keys(listed: Iterable[Listed]) -> frozenset[tuple[str, int]]:
-    return frozenset((entry.kind, entry.address) for entry in listed)
-
-
 def _scan(
     domain: DomainNode,
     modules: tuple[BootModule, ...],
     context: Context,
-    before: Mapping[tuple[str, int], int],
+    before: Sizes,
     guesses: Iterator[str],
     stopped: bool,
 ) -> Scan:
-    """``before``: what is listed already; the same module again keeps its first size.
+    """``before``: what is listed already.
 
     ``guesses``: the kinds of the next modules without one; Xen counts those of all nodes.
     """
-    listed: list[Listed] = []
+    listed: dict[tuple[str, int], int] = {}
     ignored: list[tuple[BootModule, str]] = []
     for module in modules:
         reason = _unread(domain, module)
@@ -108,16 +105,15 @@ def _scan(
         if not reason:
             kind = kind if stopped else _kind(module.node, guesses)
             reason = _overlap(domain, module, listed, context.release)
-        own = _keys(listed)
-        new = (kind, address) not in before.keys() | own
-        if not reason and new and len(before.keys() | own) >= _MODULES_LIMIT - 2:
+        known = before.keys() | listed.keys()
+        if not reason and (kind, address) not in known and len(known) >= _MODULES_LIMIT - 2:
             reason = f"Xen lists {_MODULES_LIMIT} modules, itself and its device tree among them"
         if reason:
             ignored.append((module, reason))
-        elif not module.placed_later and (kind, address) not in own:
+        elif not module.placed_later:
             size = before.get((kind, address), module.size or 0)
-            listed.append(Listed(kind, address, size))
-    return Scan(tuple(listed), tuple(ignored), before)
+            listed.setdefault((kind, address), size)
+    return Scan(listed, tuple(ignored), before)
 
 
 def _kind(node: Node, guesses: Iterator[str]) -> str:
@@ -135,13 +131,11 @@ def _unread(domain: DomainNode, module: BootModule) -> str | None:
     return None
 
 
-def _overlap(
-    domain: DomainNode, module: BootModule, listed: list[Listed], release: Release
-) -> str | None:
+def _overlap(domain: DomainNode, module: BootModule, listed: Sizes, release: Release) -> str | None:
     """Why a module that overlaps another, or static memory, is not listed."""
     if module.address is None or module.size is None or not release.module_overlap_dropped:
         return None
-    taken = [(f"the {kind} at {start:#x}", start, size) for kind, start, size in listed]
+    taken = [(f"the {kind} at {start:#x}", start, size) for (kind, start), size in listed.items()]
     taken += [(f"static memory at {base:#x}", base, size) for base, size in domain.banks]
     for name, start, size in taken:
         # As bootmodules_overlap_check compares: an empty module overlaps the range around it.
@@ -158,9 +152,7 @@ def no_shared_memory(context: Context) -> bool:
 def used_module(domain: DomainNode, kind: str, context: Context) -> BootModule | None:
     """The module that Xen uses as the domain's kernel, ramdisk or device-tree: the last one."""
     used: BootModule | None = None
-    result = scan(domain, context)
-    sizes = {(entry.kind, entry.address): entry.size for entry in result.listed}
-    sizes |= result.before
+    sizes = scan(domain, context).sizes
     for module in domain.modules:
         if module.kind != kind:
             continue
